@@ -1,0 +1,149 @@
+import type { Fence, Holder, RecordKey, StoredResult } from './record.ts'
+
+/**
+ * All that can be asked of a record. Each command names its `key` and its `owner`: an unguessable id of one attempt, by
+ * which a re-sent command is recognised. Leases are durations; the store makes them absolute by its own clock.
+ */
+export type Command = LockCommand | OnceCommand
+
+export type LockCommand = LockAcquire | LockRenew | LockRelease | LockBreak
+export type OnceCommand = OnceBegin | OnceExtend | OnceCheckpoint | OnceRetire | OnceComplete | OnceAbandon | OnceForget
+
+interface Addressed {
+  readonly key: RecordKey
+  readonly owner: string
+}
+
+export interface LockAcquire extends Addressed {
+  readonly type: 'lock.acquire'
+  readonly leaseMs: number
+  readonly label?: string | undefined
+}
+export interface LockRenew extends Addressed {
+  readonly type: 'lock.renew'
+  readonly leaseMs: number
+  readonly fence: Fence
+}
+export interface LockRelease extends Addressed {
+  readonly type: 'lock.release'
+}
+/** An operator ends somebody else's lease. It names the fence it was decided on, and applies to that one only. */
+export interface LockBreak extends Addressed {
+  readonly type: 'lock.break'
+  readonly fence: Fence
+  readonly reason?: string | undefined
+}
+
+export interface OnceBegin extends Addressed {
+  readonly type: 'once.begin'
+  readonly leaseMs: number
+  /** How long a result would be replayed; the record and its checkpoints live at least as long. */
+  readonly retainMs: number
+  readonly fingerprint?: string | undefined
+  readonly hold?: boolean | undefined
+  readonly label?: string | undefined
+}
+export interface OnceExtend extends Addressed {
+  readonly type: 'once.extend'
+  readonly leaseMs: number
+}
+export interface OnceCheckpoint extends Addressed {
+  readonly type: 'once.checkpoint'
+  readonly name: string
+  readonly value: string
+}
+/** Gives the downstream key `name` its `generation`: 1 at the first retirement. Sent again, it changes nothing. */
+export interface OnceRetire extends Addressed {
+  readonly type: 'once.retire'
+  readonly name: string
+  readonly generation: number
+}
+export interface OnceComplete extends Addressed {
+  readonly type: 'once.complete'
+  readonly result: StoredResult
+  readonly retainMs: number
+}
+export interface OnceAbandon extends Addressed {
+  readonly type: 'once.abandon'
+}
+/** An operator clears a record, so that the operation may run again. It names the fence it was decided on. */
+export interface OnceForget extends Addressed {
+  readonly type: 'once.forget'
+  readonly fence: Fence
+  readonly reason?: string | undefined
+}
+
+/**
+ * The answers to a command that only its owner may give (invariant V6).
+ *
+ * - `lost`: refused at its first sending; another owner has the record, or nobody has.
+ * - `gone`: a *re-sent* release or abandonment was refused; whatever became of the first, nothing of ours is left.
+ * - `uncertain`: a *re-sent* renewal or completion was refused; the first may have been applied. Neither success nor failure.
+ */
+export interface Lost {
+  readonly outcome: 'lost'
+}
+export interface Gone {
+  readonly outcome: 'gone'
+}
+export interface Uncertain {
+  readonly outcome: 'uncertain'
+}
+/** A ghost: it arrived after its own release, or was first sent before somebody's. Send anew, under a new owner. */
+export interface Stale {
+  readonly outcome: 'stale'
+}
+
+export interface Replies {
+  readonly 'lock.acquire':
+    | { readonly outcome: 'acquired'; readonly fence: Fence; readonly expiresAtMs: number; readonly tookOver: boolean }
+    | { readonly outcome: 'held'; readonly fence: Fence; readonly holder: Holder }
+    | Stale
+  readonly 'lock.renew': { readonly outcome: 'renewed'; readonly expiresAtMs: number } | Lost | Uncertain
+  readonly 'lock.release': { readonly outcome: 'released' } | Lost | Gone
+  readonly 'lock.break': { readonly outcome: 'broken' | 'unchanged' }
+  readonly 'once.begin': Started | InProgress | Completed | Mismatch | Stale
+  readonly 'once.extend': { readonly outcome: 'extended'; readonly expiresAtMs: number } | Lost | Uncertain
+  readonly 'once.checkpoint':
+    | { readonly outcome: 'saved' }
+    | { readonly outcome: 'exists'; readonly value: string }
+    | Lost
+    | Uncertain
+  readonly 'once.retire': { readonly outcome: 'retired'; readonly generation: number } | Lost | Uncertain
+  readonly 'once.complete': { readonly outcome: 'completed' } | Lost | Uncertain
+  readonly 'once.abandon': { readonly outcome: 'abandoned' | 'completed' } | Lost | Gone
+  readonly 'once.forget': { readonly outcome: 'forgotten' | 'unchanged' }
+}
+
+export interface Started {
+  readonly outcome: 'started'
+  readonly fence: Fence
+  readonly attempt: number
+  readonly expiresAtMs: number
+  readonly tookOver: boolean
+  readonly checkpoints: { readonly [name: string]: string }
+  readonly epoch: number
+  readonly retired: { readonly [name: string]: number }
+}
+export interface InProgress {
+  readonly outcome: 'in-progress'
+  readonly fence: Fence
+  readonly expiresAtMs: number
+  /** With `hold`, waiting for the lease's end is in vain: somebody has to decide. */
+  readonly hold: boolean
+  readonly label?: string | undefined
+}
+export interface Completed {
+  readonly outcome: 'completed'
+  readonly fence: Fence
+  readonly result: StoredResult
+  readonly retainUntilMs: number
+}
+export interface Mismatch {
+  readonly outcome: 'mismatch'
+  readonly status: 'in-progress' | 'completed'
+}
+
+export type CommandType = Command['type']
+export type Reply = Replies[CommandType]
+export type ReplyTo<C extends Command> = Replies[C['type']]
