@@ -13,14 +13,19 @@ import { type MemoryStoreOptions, memoryOptions } from './options.ts'
  * const store = memoryStore()
  * await withLock({ store, key: 'nightly' }, async (lock) => settle(lock.fence))
  */
-export function memoryStore(options: MemoryStoreOptions = {}): Store {
-  return new MemoryStore(memoryOptions(options).runtime)
+export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+  return new Records(memoryOptions(options).runtime)
+}
+
+export interface MemoryStore extends Store {
+  /** Deletes a record, as a hand or a clean-up would. Fences of the key still rise. */
+  delete(key: RecordKey): void
 }
 
 /** How many commands pass between two looks for records to delete. */
 const SWEEP_EVERY = 1024
 
-class MemoryStore implements Store {
+class Records implements MemoryStore {
   readonly name = 'memory'
   readonly capabilities: Capabilities = { minLeaseMs: 1, maxResultBytes: 6 * 1024 * 1024 }
   readonly runtime: Runtime
@@ -53,6 +58,10 @@ class MemoryStore implements Store {
   async read(key: RecordKey, options: SendOptions = {}): Promise<AlonceRecord | undefined> {
     options.onRequest?.()
     return this.#records.get(key)
+  }
+
+  delete(key: RecordKey): void {
+    this.#records.delete(key)
   }
 
   now(): Interval {
