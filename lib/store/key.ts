@@ -63,7 +63,10 @@ export function escapePart(text: string): string {
   }
 }
 
-const readable = (part: KeyPart): string => (typeof part === 'object' && part !== null ? encode(part, 0) : scalar(part))
+function readable(part: KeyPart): string {
+  if (typeof part === 'object' && part !== null) return encode(part, 0)
+  return typeof part === 'bigint' ? `${part}n` : scalar(part)
+}
 
 function encode(part: KeyPart, depth: number): string {
   if (depth > MAX_DEPTH) throw new AlonceError('KEY_INVALID', `A key may be nested at most ${MAX_DEPTH} deep.`)
