@@ -1,1 +1,12 @@
-export {}
+export type { AlonceEvent, EventName, OnEvent } from './events/events.ts'
+export type { Clock } from './runtime/clock.ts'
+export type { LambdaContext } from './runtime/invocation.ts'
+export type { Random } from './runtime/random.ts'
+export { type Runtime, systemRuntime } from './runtime/runtime.ts'
+export type { Timer } from './runtime/timer.ts'
+export type { Command, CommandType, Reply, ReplyTo } from './store/command.ts'
+export { AlonceError, type ErrorCode, InvariantError, isAlonceError } from './store/errors.ts'
+export type { KeyPart } from './store/key.ts'
+export type { AlonceRecord, Fence, LockRecord, OnceRecord, RecordKey, StoredResult } from './store/record.ts'
+export type { Capabilities, SendOptions, Store } from './store/store.ts'
+export type { Interval } from './store/time.ts'

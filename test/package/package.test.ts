@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+/** The package as a user gets it: built, packed, unpacked in an empty project. */
+const root = join(import.meta.dirname, '../..')
+const bin = (name: string): string => join(root, 'node_modules/.bin', name)
+const folder = mkdtempSync(join(tmpdir(), 'alonce-package-'))
+const installed = join(folder, 'node_modules/alonce')
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Record<string, unknown> }
+const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json')
+let tarball = ''
+
+beforeAll(async () => {
+  await run('npm', ['run', 'build', '--silent'], root)
+  const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)
+  tarball = join(folder, fileNameIn(packed))
+  mkdirSync(installed, { recursive: true })
+  await run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'], folder)
+  for (const peer of ['@types', '@aws-sdk', '@smithy', '@middy', 'undici-types', 'tslib']) {
+    symlinkSync(join(root, 'node_modules', peer), join(folder, 'node_modules', peer))
+  }
+}, 120_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the published package', () => {
+  test('holds no test, no script and no secret place', async () => {
+    const listed = await run('tar', ['-tzf', tarball], folder)
+    const tops = new Set(
+      listed
+        .split('\n')
+        .filter(Boolean)
+        .map((path) => path.split('/')[1]),
+    )
+    expect([...tops].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'lib', 'package.json'])
+  })
+
+  test('publint finds nothing', async () => {
+    expect(await run(bin('publint'), ['--strict', installed], folder)).toContain('All good!')
+  })
+
+  test('the types of every subpath resolve', async () => {
+    const report = await run(bin('attw'), [tarball, '--profile', 'esm-only', '--format', 'json'], folder)
+    const { analysis, problems } = JSON.parse(report) as { analysis: { entrypoints: object }; problems?: object }
+    expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining(subpaths))
+    expect(problems ?? {}).toEqual({})
+  }, 60_000)
+
+  test('every subpath loads under Node, from the packed files', async () => {
+    const names = subpaths.map((subpath) => join('alonce', subpath))
+    const script = `for (const name of ${JSON.stringify(names)}) { const loaded = await import(name); console.log(name, Object.keys(loaded).length) }`
+    const lines = (await run(process.execPath, ['--input-type=module', '-e', script], folder)).trim().split('\n')
+    expect(lines).toHaveLength(subpaths.length)
+    for (const line of lines) expect(Number(line.split(' ')[1])).toBeGreaterThan(0)
+  })
+
+  test('its types compile under TypeScript 5.4', async () => {
+    for (const file of ['tsconfig.json', 'handler.ts', 'package.json'])
+      cpSync(join(root, 'test/consumer', file), join(folder, file))
+    await expect(run(join(root, 'test/consumer/node_modules/.bin/tsc'), ['-p', folder], folder)).resolves.toBe('')
+  }, 60_000)
+})
+
+function fileNameIn(packed: string): string {
+  const report = JSON.parse(packed) as { filename: string }[] | Record<string, { filename: string }>
+  return Object.values(report)[0]?.filename ?? ''
+}
+
+async function run(command: string, args: string[], cwd: string): Promise<string> {
+  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' }
+  try {
+    return (await promisify(execFile)(command, args, { cwd, env, maxBuffer: 64 * 1024 * 1024 })).stdout
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout ?? ''}${stderr ?? ''}`, { cause: error })
+  }
+}
