@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config'
+import { plantMutant } from './test/mutants/mutant.ts'
 
 export default defineConfig({
+  plugins: plantMutant(process.env['ALONCE_MUTANT']),
   resolve: { conditions: ['@alonce/source'] },
   ssr: { resolve: { conditions: ['@alonce/source'] } },
   test: { include: ['test/**/*.test.ts'], testTimeout: 30_000 },

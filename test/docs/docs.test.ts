@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+/**
+ * The documents' examples are code: every `ts` block compiles on its own, and one that is marked `ts run` runs as well.
+ */
+const root = join(import.meta.dirname, '../..')
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((path) => join('docs', path)),
+].filter((path) => path.endsWith('.md'))
+const blocks = pages.flatMap((page) => blocksOf(page, readFileSync(join(root, page), 'utf8')))
+// Inside the package, so that `import … from 'alonce'` means this one.
+const folder = mkdtempSync(join(root, 'test/docs/.examples-'))
+
+interface Block {
+  readonly page: string
+  readonly line: number
+  readonly runs: boolean
+  readonly text: string
+  readonly file: string
+}
+
+beforeAll(() => {
+  for (const block of blocks) {
+    mkdirSync(dirname(join(folder, block.file)), { recursive: true })
+    writeFileSync(join(folder, block.file), `${block.text}\nexport {}\n`)
+  }
+  const compilerOptions = { noUnusedLocals: false, noUnusedParameters: false }
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions, include: ['.'] }),
+  )
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the documents', () => {
+  test('every example compiles', async () => {
+    expect(blocks.length).toBeGreaterThan(0)
+    expect(await run(join(root, 'node_modules/.bin/tsc'), ['-p', folder])).toEqual({ code: 0, output: '' })
+  }, 60_000)
+
+  const running = blocks.filter((block) => block.runs)
+  test.each(running)(
+    'the example in $page at line $line runs',
+    async (block) => {
+      const { code, output } = await run(process.execPath, ['--conditions=@alonce/source', join(folder, block.file)])
+      expect({ code, output }).toMatchObject({ code: 0 })
+    },
+    60_000,
+  )
+
+  test('every link to a file of ours leads somewhere', () => {
+    const broken = pages.flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]
+        .map((match) => join(root, dirname(page), match[1] ?? ''))
+        .filter((target) => !existsSync(target))
+        .map((target) => `${page} -> ${relative(root, target)}`),
+    )
+    expect(broken).toEqual([])
+  })
+
+  test('none claims what no lock and no table can give', () => {
+    const claims = /guarantees? that only one runs|exactly[- ]once/i
+    const found = pages.filter((page) => claims.test(readFileSync(join(root, page), 'utf8').replace(/"exactly once"/g, '')))
+    expect(found).toEqual([])
+  })
+})
+
+function blocksOf(page: string, text: string): Block[] {
+  return [...text.matchAll(/^```ts( run)?\n([\s\S]*?)^```$/gm)].map((match) => {
+    const line = text.slice(0, match.index).split('\n').length
+    const file = `${page.replace(/\.md$/, '').replaceAll('/', '-')}-${line}.ts`
+    return { page, line, runs: match[1] !== undefined, text: match[2] ?? '', file }
+  })
+}
+
+async function run(command: string, args: string[]): Promise<{ code: number; output: string }> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(command, args, {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' },
+    })
+    return { code: 0, output: stdout + stderr }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code?: number; stdout?: string; stderr?: string }
+    return { code: code ?? 1, output: `${stdout ?? ''}${stderr ?? ''}` }
+  }
+}
