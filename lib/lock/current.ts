@@ -1,0 +1,26 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { AlonceError } from '../store/errors.ts'
+import type { Lock } from './handle.ts'
+
+/** `lock` is `undefined` where the code runs unprotected: an outer lock must not be taken for this one. */
+export interface Holding {
+  readonly lock: Lock | undefined
+}
+
+const holding = new AsyncLocalStorage<Holding>()
+
+/**
+ * The innermost lock that the running code was called under, by `withLock`, `makeLocked` or a middleware.
+ *
+ * @throws AlonceError `LOCK_LOST` where there is none
+ */
+export function currentLock(): Lock {
+  const current = holding.getStore()
+  if (current?.lock) return current.lock
+  const why = current
+    ? 'this code runs unprotected, because the store could not be reached and onStoreUnavailable is "run-unprotected"'
+    : 'this code was not called by withLock, by a function of makeLocked, or under a middleware'
+  throw new AlonceError('LOCK_LOST', `There is no current lock: ${why}.`)
+}
+
+export const runHolding = <R>(lock: Lock | undefined, fn: () => R): R => holding.run({ lock }, fn)

@@ -1,0 +1,148 @@
+import { isAlonceError } from '../store/errors.ts'
+import type { Fence } from '../store/record.ts'
+import { type LockEnd, type LockEndedError, lockEnded } from './ended.ts'
+import { type Grant, Lease } from './lease.ts'
+import { forget, remember } from './release-all.ts'
+import { codeOf, elapsedMs, type LockRequest, monotonic, tell, timeoutOf } from './request.ts'
+
+/** An `AbortSignal` whose reason says what ended the lock. */
+export interface LockSignal extends AbortSignal {
+  readonly reason: LockEndedError
+}
+
+/** A lock that we hold, for as long as its lease is trusted. */
+export interface Lock extends AsyncDisposable {
+  /** The readable name, made of the key. */
+  readonly name: string
+  /** Larger than that of every earlier grant. Pass it to the resource, and let the resource refuse a smaller one. */
+  readonly fence: Fence
+  /** The unguessable id of this grant. Whoever has it can release the lock: keep it out of logs. */
+  readonly owner: string
+  /** Aborts when the lock is over, for whatever reason. Hand it to `fetch` and the like. */
+  readonly signal: LockSignal
+  /** Milliseconds for which the lock can still be trusted; 0 when it is over. */
+  remainingMs(): number
+  /**
+   * Throws when the lock is over, by a look at the clocks: at once after a pause, before any timer has fired.
+   *
+   * @throws LockEndedError `LOCK_LOST`, `LEASE_EXPIRED`, `OUTCOME_UNCERTAIN`; its `reason` says which end it was
+   */
+  assertHeld(): void
+  /**
+   * Prolongs the lease by its own length from now. Rarely needed: leases given as a number renew themselves.
+   *
+   * @throws LockEndedError when the lock is over; AlonceError `STORE_UNAVAILABLE` when the lease goes on as it was
+   */
+  renew(): Promise<void>
+  /**
+   * Gives the lock back. Safe to call again, and after a loss: what another holds now is left alone.
+   *
+   * @throws AlonceError `STORE_UNAVAILABLE`: it will be free at the lease's end, or when another call succeeds
+   */
+  release(): Promise<void>
+  /** As `release()`, and never throws: the event `release-failed` tells, and the error of the block comes out unchanged. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Its fields are private, so that printing a handle shows no owner. */
+export class LeasedLock implements Lock {
+  readonly #request: LockRequest
+  readonly #grant: Grant
+  readonly #lease: Lease
+  readonly #controller = new AbortController()
+  readonly #heldSinceMs: number
+  #end: LockEnd | undefined
+  #released: Promise<void> | undefined
+  /** When the release was first sent that has had no answer. */
+  #unansweredSinceMs: number | undefined
+
+  constructor(request: LockRequest, grant: Grant) {
+    this.#request = request
+    this.#grant = grant
+    this.#heldSinceMs = monotonic(request)
+    this.#lease = new Lease(request, grant, (end) => this.#finish(end))
+    remember(request.store, this)
+  }
+
+  get name(): string {
+    return this.#request.name
+  }
+  get fence(): Fence {
+    return this.#grant.fence
+  }
+  get owner(): string {
+    return this.#grant.owner
+  }
+  get signal(): LockSignal {
+    return this.#controller.signal
+  }
+
+  remainingMs(): number {
+    return this.#end ? 0 : Math.max(0, this.#lease.leftMs())
+  }
+
+  assertHeld(): void {
+    const end = this.#end ?? this.#lease.end()
+    if (end === undefined) return
+    this.#finish(end)
+    throw this.signal.reason
+  }
+
+  async renew(): Promise<void> {
+    this.assertHeld()
+    await this.#lease.renew()
+    this.assertHeld()
+  }
+
+  release(): Promise<void> {
+    this.#finish('released')
+    if (this.#end === 'lost') return Promise.resolve()
+    this.#released ??= this.#sendRelease()
+    return this.#released
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release().catch(() => undefined) // told by the event `release-failed`
+  }
+
+  #finish(end: LockEnd): void {
+    if (this.#end !== undefined) return
+    this.#end = end
+    this.#lease.stop()
+    forget(this.#request.store, this)
+    if (end === 'lost' || end === 'expired' || end === 'uncertain') this.#tellLoss(end)
+    this.#controller.abort(lockEnded(end, this.#request, this.#grant.fence))
+  }
+
+  #tellLoss(reason: LockEnd): void {
+    tell(this.#request, 'lost', { fence: this.fence, reason, durationMs: elapsedMs(this.#request, this.#heldSinceMs) })
+  }
+
+  async #sendRelease(): Promise<void> {
+    const { store, key } = this.#request
+    const durationMs = elapsedMs(this.#request, this.#heldSinceMs)
+    const firstSentAtMs = this.#unansweredSinceMs ?? store.now().latest
+    const resent = this.#unansweredSinceMs !== undefined
+    let requests = 0
+    const onRequest = (): void => {
+      requests++
+    }
+    try {
+      const sending = { resent, firstSentAtMs, timeoutMs: timeoutOf(this.#request), onRequest }
+      const { outcome } = await store.execute({ type: 'lock.release', key, owner: this.owner }, sending)
+      if (outcome !== 'lost')
+        tell(this.#request, 'released', {
+          fence: this.fence,
+          durationMs,
+          requests,
+          reason: outcome === 'gone' ? outcome : undefined,
+        })
+      else if (this.#end === 'released') this.#tellLoss('lost')
+    } catch (error) {
+      if (!isAlonceError(error) || error.maybeApplied !== false) this.#unansweredSinceMs = firstSentAtMs
+      this.#released = undefined
+      tell(this.#request, 'release-failed', { fence: this.fence, durationMs, requests, ...codeOf(error) })
+      throw error
+    }
+  }
+}
