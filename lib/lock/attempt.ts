@@ -62,7 +62,7 @@ class Attempt {
     let backOff = startBackOff(first.fence)
     let outcome: Acquisition = { held }
     for (let left = this.#leftMs(); outcome.held && left > 0; left = this.#leftMs()) {
-      const delay = delayMs(backOff, held.holder, store.now(), store.runtime.random.fraction())
+      const delay = delayMs(backOff, held.holder, { now: store.now(), fraction: store.runtime.random.fraction() })
       await sleep(store.runtime.timer, Math.min(left, delay))
       outcome = await this.#look(held)
       held = outcome.held ?? held

@@ -1,5 +1,4 @@
 import { AlonceError, type ErrorCode } from '../store/errors.ts'
-import type { LockRequest } from './request.ts'
 
 /**
  * Why a handle is over.
@@ -11,16 +10,6 @@ import type { LockRequest } from './request.ts'
  * - `deadline`: the invocation is about to end.
  */
 export type LockEnd = 'lost' | 'expired' | 'uncertain' | 'released' | 'deadline'
-
-/** The reason of a lock's `signal`, and what `assertHeld()` throws. */
-export class LockEndedError extends AlonceError {
-  readonly reason: LockEnd
-
-  constructor(reason: LockEnd, code: ErrorCode, message: string, lock: { readonly key: string; readonly fence: number }) {
-    super(code, message, lock)
-    this.reason = reason
-  }
-}
 
 const CODE: { readonly [end in LockEnd]: ErrorCode } = {
   lost: 'LOCK_LOST',
@@ -38,6 +27,13 @@ const SENTENCE: { readonly [end in LockEnd]: string } = {
   deadline: 'is given up because the invocation is about to end. Stop, or leave the rest to the next invocation.',
 }
 
-export function lockEnded(end: LockEnd, { name }: LockRequest, fence: number): LockEndedError {
-  return new LockEndedError(end, CODE[end], `The lock "${name}" (fence ${fence}) ${SENTENCE[end]}`, { key: name, fence })
+/** The reason of a lock's `signal`, and what `assertHeld()` throws. */
+export class LockEndedError extends AlonceError {
+  readonly reason: LockEnd
+
+  constructor(reason: LockEnd, lock: { readonly name: string; readonly fence: number }) {
+    const { name, fence } = lock
+    super(CODE[reason], `The lock "${name}" (fence ${fence}) ${SENTENCE[reason]}`, { key: name, fence })
+    this.reason = reason
+  }
 }

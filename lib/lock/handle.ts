@@ -1,6 +1,6 @@
 import { isAlonceError } from '../store/errors.ts'
 import type { Fence } from '../store/record.ts'
-import { type LockEnd, type LockEndedError, lockEnded } from './ended.ts'
+import { type LockEnd, LockEndedError } from './ended.ts'
 import { type Grant, Lease } from './lease.ts'
 import { forget, remember } from './release-all.ts'
 import { codeOf, elapsedMs, type LockRequest, monotonic, tell, timeoutOf } from './request.ts'
@@ -111,7 +111,7 @@ export class LeasedLock implements Lock {
     this.#lease.stop()
     forget(this.#request.store, this)
     if (end === 'lost' || end === 'expired' || end === 'uncertain') this.#tellLoss(end)
-    this.#controller.abort(lockEnded(end, this.#request, this.#grant.fence))
+    this.#controller.abort(new LockEndedError(end, this))
   }
 
   #tellLoss(reason: LockEnd): void {

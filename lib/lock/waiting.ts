@@ -30,7 +30,7 @@ export function backOffFurther(backOff: BackOff, fence: Fence): BackOff {
 }
 
 /** `fraction` in [0, 1) is the jitter. */
-export function delayMs(backOff: BackOff, holder: Holder, now: Interval, fraction: number): number {
+export function delayMs(backOff: BackOff, holder: Holder, { now, fraction }: { now: Interval; fraction: number }): number {
   const usual = backOff.stepMs * (0.5 + fraction / 2)
   // A dead holder is worth a look right after its lease's end, though not by all in the same millisecond.
   const untilEnd = holder.expiresAtMs - now.earliest + 1
