@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 /** The package as a user gets it: built, packed, unpacked in an empty project. */
@@ -56,6 +58,23 @@ describe('the published package', () => {
     const lines = (await run(process.execPath, ['--input-type=module', '-e', script], folder)).trim().split('\n')
     expect(lines).toHaveLength(subpaths.length)
     for (const line of lines) expect(Number(line.split(' ')[1])).toBeGreaterThan(0)
+  })
+
+  test('a protected handler can be tested under Jest', async () => {
+    for (const file of ['payments.jest.js', 'package.json']) cpSync(join(root, 'test/consumer', file), join(folder, file))
+    const jest = createRequire(join(root, 'test/consumer/package.json')).resolve('jest/bin/jest.js')
+    const args = ['--experimental-vm-modules', jest, '--rootDir', folder, '--testMatch', '**/*.jest.js', '--json']
+    expect(JSON.parse(await run(process.execPath, args, folder))).toMatchObject({ numPassedTests: 1, numFailedTests: 0 })
+  }, 60_000)
+
+  test('a bundle of a protected handler runs, and leaves the SDK to Lambda', async () => {
+    const entry = "export { makeIdempotent, makeLocked } from 'alonce'; export { dynamodbStore } from 'alonce/dynamodb'"
+    const outfile = join(folder, 'bundle.mjs')
+    const options = { bundle: true, minify: true, platform: 'node', format: 'esm', external: ['@aws-sdk/*'] } as const
+    await build({ ...options, stdin: { contents: entry, resolveDir: folder }, outfile, logLevel: 'error' })
+    const loaded = (await import(outfile)) as Record<string, unknown>
+    expect(Object.keys(loaded).sort()).toEqual(['dynamodbStore', 'makeIdempotent', 'makeLocked'])
+    expect(readFileSync(outfile, 'utf8')).toMatch(/from"@aws-sdk\/client-dynamodb"/)
   })
 
   test('its types compile under TypeScript 5.4', async () => {
