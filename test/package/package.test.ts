@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 /** The package as a user gets it: built, packed, unpacked in an empty project. */
@@ -70,7 +70,13 @@ describe('the published package', () => {
   test('a bundle of a protected handler runs, and leaves the SDK to Lambda', async () => {
     const entry = "export { makeIdempotent, makeLocked } from 'alonce'; export { dynamodbStore } from 'alonce/dynamodb'"
     const outfile = join(folder, 'bundle.mjs')
-    const options = { bundle: true, minify: true, platform: 'node', format: 'esm', external: ['@aws-sdk/*'] } as const
+    const options = {
+      bundle: true,
+      minify: true,
+      platform: 'node',
+      format: 'esm',
+      external: ['@aws-sdk/*'],
+    } satisfies BuildOptions
     await build({ ...options, stdin: { contents: entry, resolveDir: folder }, outfile, logLevel: 'error' })
     const loaded = (await import(outfile)) as Record<string, unknown>
     expect(Object.keys(loaded).sort()).toEqual(['dynamodbStore', 'makeIdempotent', 'makeLocked'])
