@@ -1,0 +1,157 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { findContext, type LambdaContext } from '../runtime/invocation.ts'
+import { AlonceError, isAlonceError } from '../store/errors.ts'
+import type { Fence } from '../store/record.ts'
+import { type Claimed, claim, type Identity } from './claim.ts'
+import { freezeDeadline } from './deadline.ts'
+import { handleOf, unprotectedHandle } from './handle.ts'
+import { fingerprintOf, onceKey } from './key.ts'
+import type { OperationSignal } from './lease.ts'
+import type { Plan } from './options.ts'
+import { recall } from './outcome.ts'
+import { Attempt } from './running.ts'
+import { beginStep, tellerOf } from './telling.ts'
+
+/** The running attempt, as the code inside it sees it. */
+export interface Operation {
+  /** The record's key: the operation's name, and a hash of scope and key. */
+  readonly key: string
+  /** Rises with each attempt. 0 when the run is unprotected: a resource that checks fences refuses it. */
+  readonly fence: Fence
+  /** 1 at the first beginning of this payload. */
+  readonly attempt: number
+  /** Aborts when the claim is lost or about to end, and when the attempt has ended: its reason says which. */
+  readonly signal: OperationSignal
+  /** False when it runs without a record (`run-unprotected`). */
+  readonly isProtected: boolean
+  /**
+   * The idempotency key for another system, such as a payment provider: the same for every attempt, after a failure and a
+   * takeover too. 43 characters of base64url.
+   */
+  downstreamKey(name: string): string
+  /**
+   * After the other system has definitely refused: the new key, for this and every later attempt.
+   *
+   * @throws OperationEndedError when the attempt has ended or lost its record; AlonceError `STORE_UNAVAILABLE`
+   */
+  retireDownstreamKey(name: string): Promise<string>
+  /**
+   * Makes the lease last at least `ms` from now.
+   *
+   * @throws OperationEndedError when the attempt has ended or lost its record; AlonceError `STORE_UNAVAILABLE`
+   */
+  extend(ms: number): Promise<void>
+}
+
+const operations = new AsyncLocalStorage<Operation>()
+
+/**
+ * The operation that the calling code runs in.
+ *
+ * @throws AlonceError `CONFIG_INVALID` when there is none
+ */
+export function currentOperation(): Operation {
+  const operation = operations.getStore()
+  if (operation) return operation
+  throw new AlonceError(
+    'CONFIG_INVALID',
+    'There is no current operation: this code was not called by withIdempotency, by a function of makeIdempotent, or under a middleware.',
+  )
+}
+
+export const runWithin = <R>(operation: Operation, body: () => R): R => operations.run(operation, body)
+
+/** One call of an idempotent function. */
+export interface Call {
+  /** What key, scope and fingerprint are computed from. Read before the first `await`, and never again. */
+  readonly args: readonly unknown[]
+  /** Default: recognised among the arguments. */
+  readonly context?: LambdaContext | undefined
+}
+
+/** What a call is to do. */
+export type Begun =
+  /** Run the function, then `complete` or `fail`. */
+  | { readonly kind: 'run'; readonly running: Running }
+  /** Return this instead, `undefined` too: a fresh copy of an earlier result. */
+  | { readonly kind: 'replay'; readonly value: unknown }
+  /** Throw this instead: an earlier final error, or why there is no result. */
+  | { readonly kind: 'rethrow'; readonly error: unknown }
+  /** Run the function without a record, as the user has chosen. There is nothing to complete. */
+  | { readonly kind: 'unprotected'; readonly handle: Operation }
+
+/** An attempt that owns its record. It ends once: of `complete` and `fail` the first counts, and the rest do nothing. */
+export interface Running {
+  readonly handle: Operation
+  /**
+   * Stores the result and resolves to what the caller gets: `value` itself, even when it could not be stored. Only when a newer
+   * attempt owns the record does the caller get that one's outcome.
+   *
+   * @throws AlonceError `OUTCOME_UNCERTAIN` when a newer attempt owns the record and has no outcome yet
+   */
+  complete(value: unknown): Promise<unknown>
+  /** Gives the record back, or stores the error, as the policy says. Never throws: throw your own error then. */
+  fail(error: unknown): Promise<void>
+  /** Stops timers and aborts the signal; gives nothing back. For an invocation that ends while the function still runs. */
+  stop(): void
+}
+
+/**
+ * The seam between idempotency and whatever wraps code in it (functions, middleware).
+ *
+ * @throws AlonceError `KEY_MISSING`, `KEY_INVALID`, `IN_PROGRESS`, `FINGERPRINT_MISMATCH`, `RECORD_UNREADABLE`, and what a
+ * store throws
+ */
+export async function beginOperation(plan: Plan, call: Call): Promise<Begun> {
+  const identity = identify(plan, call)
+  if (identity === undefined) return { kind: 'unprotected', handle: unprotectedHandle(plan, undefined) }
+  const claimed = await claim(identity)
+  switch (claimed.kind) {
+    case 'claimed':
+      return { kind: 'run', running: runningOf(new Attempt(identity, claimed)) }
+    case 'completed':
+      return recall(claimed.result, plan.codec, identity.key)
+    case 'unavailable':
+      return withoutStore(identity, claimed)
+  }
+}
+
+/** Fixes what identifies the call. `undefined`: it has no key, and runs unprotected. */
+function identify(plan: Plan, { args, context = findContext(args) }: Call): Identity | undefined {
+  const { clock } = plan.store.runtime
+  const step = beginStep(clock)
+  try {
+    const key = onceKey(plan.operation, plan.scope ? { key: plan.key(args), scope: plan.scope(args) } : { key: plan.key(args) })
+    const fingerprint = plan.fingerprint && fingerprintOf(plan.fingerprint(args))
+    const label = plan.label ?? context?.awsRequestId
+    return { plan, key, fingerprint, label, deadline: freezeDeadline(clock, context), tell: tellerOf(plan, key) }
+  } catch (error) {
+    if (!isAlonceError(error)) throw error
+    const tell = tellerOf(plan, `once/${plan.operation}/?`)
+    if (error.code === 'KEY_MISSING' && plan.onMissingKey === 'run-unprotected') {
+      tell('run-unprotected', { reason: 'missing-key', code: error.code, ...step.measured() })
+      return undefined
+    }
+    tell('rejected', { code: error.code, ...step.measured() })
+    throw error
+  }
+}
+
+function withoutStore(identity: Identity, { error }: Claimed & { kind: 'unavailable' }): Begun {
+  const { plan, key, tell } = identity
+  if (plan.onStoreUnavailable === 'reject') {
+    tell('rejected', { code: error.code })
+    throw error
+  }
+  tell('run-unprotected', { reason: 'store-unavailable', code: error.code })
+  return { kind: 'unprotected', handle: unprotectedHandle(plan, key) }
+}
+
+function runningOf(attempt: Attempt): Running {
+  return {
+    handle: handleOf(attempt),
+    complete: (value) => attempt.complete(value),
+    fail: (error) => attempt.fail(error),
+    stop: () => attempt.stop(),
+  }
+}
