@@ -10,7 +10,8 @@ export interface LedgerOptions {
   readonly declined?: ReadonlySet<string>
   /** What the network does to a request. Default: nothing. */
   readonly transit?: Transit
-  readonly wallMs?: () => number
+  /** Told of each charge, once it is in the journal. */
+  readonly onCharge?: (entry: JournalEntry) => void
 }
 
 export interface Ledger {
@@ -61,8 +62,9 @@ class Charges {
 
   #make(parameters: Parameters): Answer {
     if (this.#options.declined?.has(parameters.accountId)) return { status: 402, body: { reason: 'card declined' } }
-    const entry = { chargeId: `ch_${++this.#made}`, ...parameters, atMs: (this.#options.wallMs ?? Date.now)() }
+    const entry = { chargeId: `ch_${++this.#made}`, ...parameters, atMs: Date.now() }
     appendCharge(this.#options.journal, entry)
+    this.#options.onCharge?.(entry)
     return { status: 200, body: { chargeId: entry.chargeId } }
   }
 }

@@ -47,13 +47,13 @@ export interface PlanOptions {
   readonly freezeMs: number
 }
 
-export const POINTS: readonly Point[] = STEPS.flatMap((step) =>
+export const POINTS: readonly Point[] = STEPS.flatMap((step): Point[] =>
   step === 'reply'
     ? [{ step, side: 'before' }]
-    : ([
+    : [
         { step, side: 'before' },
         { step, side: 'applied' },
-      ] as const),
+      ],
 )
 const BLOWS: readonly Blow[] = ['kill', 'freeze', 'cut']
 

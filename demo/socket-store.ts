@@ -2,11 +2,11 @@ import { type Runtime, sleep, systemRuntime } from '../lib/runtime/runtime.ts'
 import type { Command, ReplyTo } from '../lib/store/command.ts'
 import { AlonceError } from '../lib/store/errors.ts'
 import type { AlonceRecord, RecordKey } from '../lib/store/record.ts'
+import { ServerClock } from '../lib/store/server-clock.ts'
 import type { Capabilities, SendOptions, Store } from '../lib/store/store.ts'
 import type { Interval } from '../lib/store/time.ts'
-import { RemoteClock } from './remote-clock.ts'
 import { StoreConnection } from './store-connection.ts'
-import type { Request, Response } from './store-protocol.ts'
+import { RESOLUTION_MS, type Request, type Response } from './store-protocol.ts'
 
 export interface SocketStoreOptions {
   /** On 127.0.0.1. */
@@ -27,16 +27,16 @@ export interface SocketStore extends Store {
 /** A store that lives in another process of this machine. Resolves once its clock is known. */
 export async function socketStore(options: SocketStoreOptions): Promise<SocketStore> {
   const runtime = options.runtime ?? systemRuntime
-  const clock = new RemoteClock(runtime.clock)
-  const dial = (): StoreConnection => new StoreConnection(options.port, clock)
+  const server = new ServerClock(runtime.clock, RESOLUTION_MS)
+  const dial = (): StoreConnection => new StoreConnection(options.port, { own: runtime.clock, server })
   const connection = dial()
   const { capabilities } = await connection.hello
-  return new RemoteStore({ ...options, runtime, clock, dial, connection, capabilities })
+  return new RemoteStore({ ...options, runtime, server, dial, connection, capabilities })
 }
 
 interface Parts extends SocketStoreOptions {
   readonly runtime: Runtime
-  readonly clock: RemoteClock
+  readonly server: ServerClock
   readonly dial: () => StoreConnection
   readonly connection: StoreConnection
   readonly capabilities: Capabilities
@@ -73,7 +73,7 @@ class RemoteStore implements SocketStore {
   }
 
   now(): Interval {
-    return this.#parts.clock.now()
+    return this.#parts.server.read()
   }
 
   close(): void {

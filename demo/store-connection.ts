@@ -1,12 +1,19 @@
 import { connect, type Socket } from 'node:net'
+import type { Clock } from '../lib/runtime/clock.ts'
+import { type Reading, readingOf, type ServerClock } from '../lib/store/server-clock.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
-import type { RemoteClock } from './remote-clock.ts'
 import type { Hello, Request, Response } from './store-protocol.ts'
 
 interface Waiting {
-  readonly sentAt: number
+  readonly sent: Reading
   resolve(response: Response): void
   reject(error: Error): void
+}
+
+export interface Clocks {
+  readonly own: Clock
+  /** Told of the time in every message of the server's. */
+  readonly server: ServerClock
 }
 
 /** Bounds what a slow server can make us keep. */
@@ -16,18 +23,18 @@ const MAX_WAITING = 1024
 export class StoreConnection {
   readonly hello: Promise<Hello>
   readonly #socket: Socket
-  readonly #clock: RemoteClock
+  readonly #clocks: Clocks
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
   #broken: Error | undefined
 
-  constructor(port: number, clock: RemoteClock) {
+  constructor(port: number, clocks: Clocks) {
     const { promise, resolve, reject } = Promise.withResolvers<Hello>()
     // Nobody may be waiting for it when it fails.
     promise.catch(() => undefined)
     this.hello = promise
-    this.#clock = clock
-    this.#waiting.set(0, { sentAt: clock.reading(), resolve: (response) => resolve(response as unknown as Hello), reject })
+    this.#clocks = clocks
+    this.#waiting.set(0, { sent: readingOf(clocks.own), resolve: (response) => resolve(response as unknown as Hello), reject })
     this.#socket = connect({ host: '127.0.0.1', port, noDelay: true })
     this.#listen()
   }
@@ -42,7 +49,7 @@ export class StoreConnection {
     const id = ++this.#lastId
     const frame = encodeFrame({ ...request, id })
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { sentAt: this.#clock.reading(), resolve, reject })
+      this.#waiting.set(id, { sent: readingOf(this.#clocks.own), resolve, reject })
       this.#socket.write(frame)
     })
   }
@@ -73,7 +80,7 @@ export class StoreConnection {
     const waiting = this.#waiting.get(id)
     if (!waiting) return
     this.#waiting.delete(id)
-    this.#clock.learn({ store: response.now, sentAt: waiting.sentAt })
+    this.#clocks.server.observe({ stampMs: response.nowMs, sent: waiting.sent, received: readingOf(this.#clocks.own) })
     waiting.resolve(response)
   }
 }

@@ -2,11 +2,11 @@ import type { Command, Reply } from '../lib/store/command.ts'
 import type { ErrorCode, ErrorDetails } from '../lib/store/errors.ts'
 import type { AlonceRecord, RecordKey } from '../lib/store/record.ts'
 import type { Capabilities } from '../lib/store/store.ts'
-import type { Interval } from '../lib/store/time.ts'
 
 /** What the server says first on every connection, so that a client knows the time before it sends anything. */
 export interface Hello {
-  readonly now: Interval
+  /** The store's time, whole epoch milliseconds. */
+  readonly nowMs: number
   readonly capabilities: Capabilities
 }
 
@@ -22,13 +22,16 @@ export interface Request {
 
 export interface Response {
   readonly id: number
-  readonly now: Interval
+  readonly nowMs: number
   /** Of a command. */
   readonly reply?: Reply | undefined
   /** Of a read. */
   readonly record?: AlonceRecord | undefined
   readonly error?: { readonly code: ErrorCode; readonly message: string; readonly details: ErrorDetails } | undefined
 }
+
+/** What the server's time is cut down to. */
+export const RESOLUTION_MS = 1
 
 /** A result travels in one frame, in base64 and with room for the rest of its record. */
 export const MAX_RESULT_BYTES = 524_288

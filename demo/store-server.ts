@@ -11,7 +11,7 @@ export interface StoreServer {
   close(): Promise<void>
 }
 
-/** Lends a store of this process to others on this machine. */
+/** Lends a store of this process to others on this machine. The store must know its time exactly, as memory does. */
 export async function startStoreServer(store: Store, transit: Transit = untouched): Promise<StoreServer> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -32,7 +32,7 @@ export async function startStoreServer(store: Store, transit: Transit = untouche
 
 function greet(socket: Socket, store: Store): void {
   const maxResultBytes = Math.min(MAX_RESULT_BYTES, store.capabilities.maxResultBytes)
-  const hello: Hello = { now: store.now(), capabilities: { ...store.capabilities, maxResultBytes } }
+  const hello: Hello = { nowMs: store.now().earliest, capabilities: { ...store.capabilities, maxResultBytes } }
   socket.setNoDelay(true).write(encodeFrame(hello))
 }
 
@@ -57,14 +57,18 @@ async function answer(store: Store, { id, command, key, resent, firstSentAtMs }:
   try {
     if (command) {
       const reply = await store.execute(command, { resent, firstSentAtMs })
-      return { id, now: store.now(), reply }
+      return { id, nowMs: store.now().earliest, reply }
     }
     if (!key) throw new BadFrame('A request has neither a command nor a key')
     const record = await store.read(key)
-    return { id, now: store.now(), record }
+    return { id, nowMs: store.now().earliest, record }
   } catch (error) {
     if (!isAlonceError(error)) throw error
     const { code, message, retryAfterMs, option, maybeApplied } = error
-    return { id, now: store.now(), error: { code, message, details: { key: error.key, retryAfterMs, option, maybeApplied } } }
+    return {
+      id,
+      nowMs: store.now().earliest,
+      error: { code, message, details: { key: error.key, retryAfterMs, option, maybeApplied } },
+    }
   }
 }

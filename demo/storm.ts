@@ -143,7 +143,7 @@ export class Storm {
   async #receive(delivery: Delivery, outcome: Outcome): Promise<boolean> {
     if (outcome.kind === 'crashed') return this.#lose(delivery, 'its process has died')
     try {
-      await this.#strike(delivery, { delivery: delivery.id, step: 'reply' }, 'before')
+      if (isDefinite(outcome)) await this.#strike(delivery, { delivery: delivery.id, step: 'reply' }, 'before')
     } catch (error) {
       if (!(error instanceof LostInTransit)) throw error
       return this.#lose(delivery, 'its answer was lost')
@@ -164,7 +164,7 @@ export class Storm {
 
   #count(delivery: Delivery, { statusCode = 200, body = '' }: Answer): boolean {
     this.#tell(delivery, `answer ${statusCode}${delivery.replayed ? ' (replay)' : ''} ${body}`)
-    const definite = statusCode === 200 || statusCode === 402
+    const definite = isDefinite({ kind: 'answered', answer: { statusCode } })
     if (definite) delivery.of.answers.add(`${statusCode} ${body}`)
     if (delivery.replayed) this.tally.replayed++
     else if (statusCode === 200) this.tally.charged++
@@ -204,3 +204,6 @@ export class Storm {
     this.#options.chronicle.tell({ payment: of.planned.payment.paymentId, worker: worker.name, text, notable })
   }
 }
+
+const isDefinite = (outcome: Outcome): boolean =>
+  outcome.kind === 'answered' && (outcome.answer.statusCode === 200 || outcome.answer.statusCode === 402)

@@ -1,0 +1,61 @@
+import { type Chronicle, entryLine } from './chronicle.ts'
+import type { PlannedPayment } from './plan.ts'
+import { complaints, type Summary } from './summary.ts'
+
+/** The table of outcomes. */
+export function table(summary: Summary): string {
+  const { tally } = summary
+  const rows: readonly (readonly [string, number | string, string])[] = [
+    ['payments', summary.payments, ''],
+    ['deliveries', tally.deliveries, 'duplicates and retries'],
+    ['answered 200', tally.charged, ''],
+    ['answered by replay', tally.replayed, 'the stored answer, given again'],
+    ['answered 402', tally.refused, 'the card was declined'],
+    ['told "in progress"', tally.inProgress, '409, the client came again'],
+    ['told "account busy"', tally.accountBusy, '409, the client came again'],
+    ['errors', tally.errors, '5xx, the client came again'],
+    ['no answer', tally.noAnswer, 'process dead, or answer lost'],
+    ['processes killed', tally.kills, 'SIGKILL'],
+    ['processes frozen', tally.freezes, 'SIGSTOP, thawed past the end of the lease'],
+    ['connections cut', tally.cuts, 'request or answer lost'],
+    ['takeovers', tally.takeovers, 'of an attempt whose lease had ended'],
+    ['zombies refused', tally.zombiesRefused, 'they went on after a takeover'],
+    ['kinds of fault met', `${summary.faultsMet}/${summary.faultsKnown}`, 'a blow at a point between two awaits'],
+    ['charge requests', tally.chargeRequests, 'what the provider was asked'],
+    ['charges', summary.charges, 'what the journal holds'],
+  ]
+  const lines = rows.map(([what, count, note]) => `  ${what.padEnd(20)} ${String(count).padStart(6)}   ${note}`.trimEnd())
+  return lines.join('\n')
+}
+
+const MAX_TIMELINES = 3
+const MAX_TIMELINE_ENTRIES = 16
+
+/** The stories worth reading: of the payments to which most happened. */
+export function timelines(payments: readonly PlannedPayment[], chronicle: Chronicle): string {
+  const stories = payments.map(({ payment }) => ({ id: payment.paymentId, entries: chronicle.of(payment.paymentId) }))
+  const eventful = stories.map((story) => ({ ...story, weight: story.entries.filter((entry) => entry.notable).length }))
+  const told = eventful.sort((a, b) => b.weight - a.weight).slice(0, MAX_TIMELINES)
+  return told
+    .map(({ entries }) => {
+      const shown = entries.slice(0, MAX_TIMELINE_ENTRIES).map((entry) => `  ${entryLine(entry)}`)
+      const more = entries.length - shown.length
+      return [...shown, ...(more > 0 ? [`  … and ${more} more`] : [])].join('\n')
+    })
+    .join('\n\n')
+}
+
+export function closing(summary: Summary): string {
+  const flags = [
+    summary.unprotected ? '--unprotected' : '',
+    summary.store === 'memory' ? '' : `--store ${summary.store}`,
+    `--payments ${summary.payments} --seed ${summary.seed}`,
+  ]
+  const again = `npm run demo -- ${flags.filter((flag) => flag !== '').join(' ')}`
+  const seconds = (summary.durationMs / 1000).toFixed(1)
+  return [
+    `${seconds} s, ${summary.processes} processes. The same storm again: ${again}`,
+    ...complaints(summary),
+    `double charges: ${summary.doubleCharges}`,
+  ].join('\n')
+}
