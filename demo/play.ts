@@ -44,7 +44,7 @@ export class Play {
     this.#env = env
     this.#plan = planStorm({ seed: given.seed, payments: given.payments, freezeMs })
     this.#chronicle = new Chronicle((entry) => {
-      if (entry.notable) this.#say(entryLine(entry))
+      if (entry.weight === 'notable') this.#say(entryLine(entry))
     })
     this.#storm = new Storm({
       plan: this.#plan,
@@ -127,7 +127,7 @@ export class Play {
           payment: paymentId,
           worker: '',
           text: `${again ? 'CHARGED AGAIN' : 'charged'}: ${chargeId}`,
-          notable: again,
+          weight: again ? 'notable' : 'step',
         })
       },
     })
