@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { findContext, type LambdaContext } from '../runtime/invocation.ts'
 import { AlonceError, isAlonceError } from '../store/errors.ts'
+import { escapePart } from '../store/key.ts'
 import type { Fence } from '../store/record.ts'
 import { type Claimed, claim, type Identity } from './claim.ts'
 import { freezeDeadline } from './deadline.ts'
@@ -127,7 +128,7 @@ function identify(plan: Plan, { args, context = findContext(args) }: Call): Iden
     return { plan, key, fingerprint, label, deadline: freezeDeadline(clock, context), tell: tellerOf(plan, key) }
   } catch (error) {
     if (!isAlonceError(error)) throw error
-    const tell = tellerOf(plan, `once/${plan.operation}/?`)
+    const tell = tellerOf(plan, `once/${escapePart(plan.operation)}/?`)
     if (error.code === 'KEY_MISSING' && plan.onMissingKey === 'run-unprotected') {
       tell('run-unprotected', { reason: 'missing-key', code: error.code, ...step.measured() })
       return undefined
@@ -137,13 +138,13 @@ function identify(plan: Plan, { args, context = findContext(args) }: Call): Iden
   }
 }
 
-function withoutStore(identity: Identity, { error }: Claimed & { kind: 'unavailable' }): Begun {
+function withoutStore(identity: Identity, { error, step }: Claimed & { kind: 'unavailable' }): Begun {
   const { plan, key, tell } = identity
   if (plan.onStoreUnavailable === 'reject') {
-    tell('rejected', { code: error.code })
+    tell('rejected', { code: error.code, ...step.measured() })
     throw error
   }
-  tell('run-unprotected', { reason: 'store-unavailable', code: error.code })
+  tell('run-unprotected', { reason: 'store-unavailable', code: error.code, ...step.measured() })
   return { kind: 'unprotected', handle: unprotectedHandle(plan, key) }
 }
 

@@ -46,7 +46,7 @@ export interface Waiting {
 }
 
 /** What is known of the attempt that is in the way. */
-type Running = Pick<InProgress, 'expiresAtMs' | 'hold' | 'label'>
+type Running = Pick<InProgress, 'fence' | 'expiresAtMs' | 'hold' | 'label'>
 
 /**
  * Reads until a begin may succeed: the attempt is completed, given back, over its lease, or the record is gone. Only the
@@ -64,7 +64,8 @@ export async function untilFree(key: RecordKey, seen: InProgress, { patience, st
     const record = await look(key, { patience, step })
     if (record === 'unknown') continue
     if (record?.kind !== 'once' || record.status !== 'in-progress') return
-    running = { expiresAtMs: record.expiresAtMs ?? 0, hold: record.hold ?? false, label: record.label }
+    const { fence, expiresAtMs = 0, hold = false, label } = record
+    running = { fence, expiresAtMs, hold, label }
     if (!running.hold && leaseLeftMs(running, patience.store) < 0) return
   }
 }
@@ -87,9 +88,9 @@ function inProgress(key: RecordKey, running: Running, leftMs: number): AlonceErr
   if (running.hold && leftMs < 0) {
     const message =
       'An earlier attempt ended without an outcome, and the operation is held (onCrash: "hold"). Find out what it did, then forget the record: only then will it run again.'
-    return new AlonceError('IN_PROGRESS', message, { key, holder: running.label })
+    return new AlonceError('IN_PROGRESS', message, { key, holder: running.label, fence: running.fence })
   }
   const retryAfterMs = Math.ceil(Math.min(RETRY_AFTER_AT_MOST_MS, Math.max(RETRY_AFTER_AT_LEAST_MS, leftMs)))
   const message = `Another attempt at this operation is running. Try again in ${retryAfterMs} ms, under the same key.`
-  return new AlonceError('IN_PROGRESS', message, { key, retryAfterMs, holder: running.label })
+  return new AlonceError('IN_PROGRESS', message, { key, retryAfterMs, holder: running.label, fence: running.fence })
 }
