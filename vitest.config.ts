@@ -5,5 +5,5 @@ export default defineConfig({
   plugins: plantMutant(process.env['ALONCE_MUTANT']),
   resolve: { conditions: ['@alonce/source'] },
   ssr: { resolve: { conditions: ['@alonce/source'] } },
-  test: { include: ['test/**/*.test.ts'], testTimeout: 30_000 },
+  test: { include: ['test/**/*.test.ts'], testTimeout: 30_000, globalSetup: ['test/support/dynamodb-setup.ts'] },
 })
