@@ -12,7 +12,7 @@ const holding = new AsyncLocalStorage<Holding>()
 /**
  * The innermost lock that the running code was called under, by `withLock`, `makeLocked` or a middleware.
  *
- * @throws AlonceError `LOCK_LOST` where there is none
+ * @throws AlonceError `CONFIG_INVALID` where there is none
  */
 export function currentLock(): Lock {
   const current = holding.getStore()
@@ -20,7 +20,7 @@ export function currentLock(): Lock {
   const why = current
     ? 'this code runs unprotected, because the store could not be reached and onStoreUnavailable is "run-unprotected"'
     : 'this code was not called by withLock, by a function of makeLocked, or under a middleware'
-  throw new AlonceError('LOCK_LOST', `There is no current lock: ${why}.`)
+  throw new AlonceError('CONFIG_INVALID', `There is no current lock: ${why}.`)
 }
 
 export const runHolding = <R>(lock: Lock | undefined, fn: () => R): R => holding.run({ lock }, fn)
