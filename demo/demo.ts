@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
+import { JAVA_MISSING, javaVersion } from '../scripts/dynamodb-local.ts'
 import { type DemoArguments, HELP, parseArguments, WrongArguments } from './arguments.ts'
-import { withoutAws } from './environment.ts'
+import { clearAws } from './environment.ts'
 import { Play } from './play.ts'
 import { isClean } from './summary.ts'
 
@@ -22,7 +23,12 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function perform(given: DemoArguments): Promise<number> {
-  const play = new Play(given, withoutAws(process.env))
+  if (given.store === 'dynamodb-local' && javaVersion() === undefined) {
+    console.error(JAVA_MISSING)
+    return 1
+  }
+  clearAws(process.env)
+  const play = new Play(given)
   process.on('exit', () => play.stop())
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143))
   try {

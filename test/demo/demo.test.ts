@@ -1,0 +1,114 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { JAVA_MISSING, javaVersion } from '../../scripts/dynamodb-local.ts'
+
+/** Few payments are enough: a small storm strikes between the charge and the completion first. */
+const SMALL = ['--payments', '6', '--seed', '20260115']
+
+interface Finished {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+  readonly lastLine: string
+}
+
+function start(...args: string[]): ChildProcess {
+  const demo = join(import.meta.dirname, '../../demo/demo.ts')
+  return spawn(process.execPath, ['--conditions=@alonce/source', demo, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+async function demo(...args: string[]): Promise<Finished> {
+  const child = start(...args)
+  let stdout = ''
+  let stderr = ''
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { status, stdout, stderr, lastLine: stdout.trimEnd().split('\n').at(-1) ?? '' }
+}
+
+test('The payments function in a storm: no double charges, and status 0', { timeout: 60_000 }, async () => {
+  const { status, stdout, stderr, lastLine } = await demo(...SMALL)
+  expect(stderr).toBe('')
+  expect(lastLine).toBe('double charges: 0')
+  expect(status).toBe(0)
+  expect(stdout).toContain('npm run demo -- --payments 6 --seed 20260115')
+  // Processes were killed and frozen in earnest, and others took over.
+  for (const word of ['KILLED', 'FROZEN', 'THAWED', 'took-over']) expect(stdout).toContain(word)
+})
+
+test('The bare handler in the same storm: double charges, and status 1', { timeout: 60_000 }, async () => {
+  const { status, stdout, lastLine } = await demo('--unprotected', ...SMALL)
+  expect(lastLine).toMatch(/^double charges: [1-9]\d*$/)
+  expect(status).toBe(1)
+  expect(stdout).toContain('CHARGED AGAIN')
+})
+
+test('The payments function on DynamoDB Local: no double charges, and status 0', { timeout: 120_000 }, async ({ skip }) => {
+  skip(javaVersion() === undefined, JAVA_MISSING)
+  const { status, stdout, lastLine } = await demo('--store', 'dynamodb-local', '--payments', '3', '--seed', '20260115')
+  expect(lastLine).toBe('double charges: 0')
+  expect(status).toBe(0)
+  expect(stdout).toContain('took-over')
+})
+
+test('The summary as JSON, and nothing else', { timeout: 60_000 }, async () => {
+  const { status, stdout } = await demo('--json', '--payments', '2', '--seed', '1')
+  expect(JSON.parse(stdout)).toMatchObject({
+    store: 'memory',
+    unprotected: false,
+    seed: 1,
+    payments: 2,
+    charges: 2,
+    doubleCharges: 0,
+    missing: [],
+    unanswered: [],
+    contradicted: [],
+    settled: true,
+  })
+  expect(status).toBe(0)
+})
+
+test('Wrong arguments: a message that says what is wrong, and status 2', async () => {
+  const { status, stdout, stderr } = await demo('--payments', 'many')
+  expect(stderr).toContain('--payments must be a whole number from 1 to 500, not "many".')
+  expect(stdout).toBe('')
+  expect(status).toBe(2)
+})
+
+test('Interrupted in the middle: its processes end with it, the frozen ones too', { timeout: 60_000 }, async () => {
+  const child = start('--payments', '20', '--seed', '20260115')
+  let stdout = ''
+  await new Promise<void>((frozen) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+      if (stdout.includes('FROZEN')) frozen()
+    })
+  })
+  const workers = childrenOf(child.pid ?? 0)
+  expect(workers.length).toBeGreaterThanOrEqual(2)
+  child.kill('SIGINT')
+  const [status] = (await once(child, 'close')) as [number | null]
+  expect(status).toBe(130)
+  await expect.poll(() => workers.filter(isAlive), { timeout: 5000 }).toEqual([])
+})
+
+function childrenOf(parent: number): number[] {
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')
+  const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number))
+  return pairs.filter(([, ppid]) => ppid === parent).map(([pid]) => pid ?? 0)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
