@@ -177,7 +177,7 @@ export class Attempt {
     if (outcome?.kind === 'replay') return outcome.value
     if (outcome?.kind === 'rethrow') throw outcome.error
     const message =
-      'This attempt finished after its lease had ended and another one had begun, whose outcome is not known. Call again under the same key to get the outcome that counts.'
+      'This attempt finished when the record was no longer its own: its lease had ended, and another attempt may have run, whose outcome is not known yet. Call again under the same key to get the outcome that counts.'
     throw new AlonceError('OUTCOME_UNCERTAIN', message, { key })
   }
 
