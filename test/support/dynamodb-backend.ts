@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { DeleteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DeleteItemCommand } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBStoreOptions, dynamodbStore } from '../../lib/stores/dynamodb/dynamodb-store.ts'
 import { Wire } from '../../lib/testing/wire.ts'
 import type { Backend, Connection, Shared } from './backends.ts'
 import { localConfig, testTable } from './dynamodb-table.ts'
-import { labelled, type ServerHost, wireHandler } from './dynamodb-wire.ts'
+import { labelled, type ServerHost, wiredClient } from './dynamodb-wire.ts'
 import type { SimulatedClient, World } from './world.ts'
 
 export interface DynamoDBConnection extends Connection {
@@ -25,7 +25,7 @@ export async function openDynamoDB(world: World): Promise<DynamoDBShared> {
     connect: (client, options) => {
       const wire = new Wire()
       const server: ServerHost = { dateOffsetMs: 0, stripDate: false, answer: undefined }
-      const sdk = new DynamoDBClient(localConfig({ requestHandler: wireHandler(world, wire, server) }))
+      const sdk = wiredClient({ world, wire, server }, localConfig())
       const store = dynamodbStore({ tableName: table.tableName, namespace, client: sdk, runtime: client, ...options })
       return { store: labelled(store), wire, server }
     },

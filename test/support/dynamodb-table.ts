@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
+import { CreateTableCommand, DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { inject } from 'vitest'
-import { createTable } from '../../lib/stores/dynamodb/dynamodb-store.ts'
+import { tableDefinition } from '../../lib/stores/dynamodb/create-table.ts'
 import { loopback, untilUp } from './dynamodb-local.ts'
 
 const provided = inject('dynamodb')
@@ -40,6 +40,7 @@ async function make(): Promise<TestTable> {
   await untilUp(String(config.endpoint))
   const client = new DynamoDBClient(config)
   const tableName = `alonce-${randomUUID()}`
-  await createTable({ tableName, client })
+  // Without TTL: DynamoDB Local deletes by the real clock, and virtual time is another.
+  await client.send(new CreateTableCommand(tableDefinition(tableName)))
   return { tableName, client }
 }

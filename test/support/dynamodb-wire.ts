@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Agent, request as httpRequest } from 'node:http'
 import { Readable } from 'node:stream'
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import type { Store } from '../../lib/store/store.ts'
+import type { CommandSender } from '../../lib/stores/dynamodb/dynamodb-store.ts'
 import { type RequestType, Throttled, type Wire } from '../../lib/testing/wire.ts'
 import type { World } from './world.ts'
 
@@ -16,7 +18,7 @@ interface SdkRequest {
 }
 interface Response {
   readonly statusCode: number
-  readonly headers: { [name: string]: string }
+  readonly headers: { readonly [name: string]: string }
   readonly body: Buffer
 }
 
@@ -26,11 +28,18 @@ export interface ServerHost {
   dateOffsetMs: number
   /** Something between us and it strips the `Date`. */
   stripDate: boolean
-  /** Answers this instead of DynamoDB Local: status and JSON body. */
+  /** Answers instead of DynamoDB Local: by the request's target (`UpdateItem`) and body. */
   answer: ((target: string, body: string) => { readonly status: number; readonly body: object } | undefined) | undefined
 }
 
-const inFlight = new AsyncLocalStorage<RequestType>()
+export interface Surroundings {
+  readonly world: World
+  readonly wire: Wire
+  readonly server: ServerHost
+}
+
+const command = new AsyncLocalStorage<RequestType>()
+const flight = new AsyncLocalStorage<{ readonly left: () => void; readonly landed: Promise<unknown> }>()
 const agent = new Agent({ keepAlive: true, maxSockets: 64 })
 
 /** Tells the wire which command the store's requests carry. */
@@ -40,41 +49,66 @@ export function labelled(store: Store): Store {
     capabilities: store.capabilities,
     runtime: store.runtime,
     now: () => store.now(),
-    execute: (command, options) => inFlight.run(command.type, () => store.execute(command, options)),
-    read: (key, options) => inFlight.run('read', () => store.read(key, options)),
+    execute: (sent, options) => command.run(sent.type, () => store.execute(sent, options)),
+    read: (key, options) => command.run('read', () => store.read(key, options)),
   }
 }
 
 /**
- * An HTTP handler for the SDK that sends each request through a test's wire, and gives its answer the date of the world's
- * clock. Real I/O takes no virtual time; a request that a test holds on the wire does.
+ * The real SDK client, whose every request goes through a test's wire and comes back with the date of the world's clock.
+ * What happens inside the SDK and on the socket takes no virtual time; what a test holds on the wire does.
  */
-export function wireHandler(world: World, wire: Wire, server: ServerHost) {
+export function wiredClient(surroundings: Surroundings, config: DynamoDBClientConfig): CommandSender {
+  const { world } = surroundings
+  const client = new DynamoDBClient({ ...config, requestHandler: handler(surroundings) })
+  return {
+    send: async (sent, options) => {
+      const left = Promise.withResolvers<void>()
+      const landed = Promise.withResolvers<void>()
+      const context = { left: left.resolve, landed: landed.promise }
+      void world.track(Promise.race([left.promise, landed.promise]))
+      try {
+        return await flight.run(context, () => (client as CommandSender).send(sent, options))
+      } finally {
+        landed.resolve()
+      }
+    },
+  }
+}
+
+function handler({ world, wire, server }: Surroundings) {
   const process = async (request: SdkRequest): Promise<Response> => {
-    const response = special(request, server) ?? (await world.track(send(request)))
-    // As the server would stamp it: when it is done, in whole seconds.
+    const response = standIn(request, server) ?? (await world.track(exchange(request)))
+    // As the server stamps it: when the work is done, in whole seconds.
     const { date: _, ...headers } = response.headers
     return server.stripDate ? { ...response, headers } : { ...response, headers: { ...headers, date: dateOf(world, server) } }
   }
   return {
     async handle(request: SdkRequest, options: { readonly abortSignal?: AbortSignal } = {}) {
-      const type = inFlight.getStore() ?? 'read'
-      const answered = wire
-        .through(type, () => process(request))
-        .catch((error: unknown) => {
-          if (!(error instanceof Throttled)) throw error
-          return throttling(dateOf(world, server))
-        })
-      const { body, ...rest } = await Promise.race([answered, aborted(options.abortSignal)])
-      return { response: { ...rest, body: Readable.from([body]) } }
+      const { left, landed } = flight.getStore() ?? {}
+      options.abortSignal?.throwIfAborted()
+      const answered = wire.through(typeOf(request), () => process(request))
+      left?.()
+      const answer = await Promise.race([answered, aborted(options.abortSignal)]).catch((error: unknown) => {
+        if (error instanceof Throttled) return throttling(dateOf(world, server))
+        throw error
+      })
+      if (landed) void world.track(landed)
+      return { response: { ...answer, body: Readable.from([answer.body]) } }
     },
   }
 }
 
+/** A command's own look at the record is a read, too. */
+const typeOf = (request: SdkRequest): RequestType =>
+  /GetItem|Query/.test(targetOf(request)) ? 'read' : (command.getStore() ?? 'read')
+
+const targetOf = (request: SdkRequest): string => request.headers['x-amz-target']?.split('.')[1] ?? ''
+
 const dateOf = (world: World, server: ServerHost): string => new Date(world.now + server.dateOffsetMs).toUTCString()
 
-const json = (status: number, body: object): Response => ({
-  statusCode: status,
+const json = (statusCode: number, body: object): Response => ({
+  statusCode,
   headers: { 'content-type': 'application/x-amz-json-1.0' },
   body: Buffer.from(JSON.stringify(body)),
 })
@@ -88,21 +122,19 @@ function throttling(date: string): Response {
   return { ...response, headers: { ...response.headers, date } }
 }
 
-function special(request: SdkRequest, server: ServerHost): Response | undefined {
-  const target = request.headers['x-amz-target'] ?? ''
-  const special = server.answer?.(target.split('.')[1] ?? '', String(request.body))
-  return special && json(special.status, special.body)
+function standIn(request: SdkRequest, server: ServerHost): Response | undefined {
+  const answer = server.answer?.(targetOf(request), String(request.body))
+  return answer && json(answer.status, answer.body)
 }
 
 function aborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => {
     const abort = (): void => reject(Object.assign(new Error('Request aborted'), { name: 'AbortError' }))
-    if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
   })
 }
 
-function send({ method, hostname, port, path, headers, body }: SdkRequest): Promise<Response> {
+function exchange({ method, hostname, port, path, headers, body }: SdkRequest): Promise<Response> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ agent, method, hostname, port, path, headers: { ...headers } }, (response) => {
       const chunks: Buffer[] = []

@@ -1,5 +1,6 @@
 import {
   CreateTableCommand,
+  type CreateTableCommandInput,
   DescribeTableCommand,
   DynamoDBClient,
   type DynamoDBClientConfig,
@@ -31,20 +32,7 @@ export async function createTable(options: CreateTableOptions): Promise<void> {
   const { tableName: TableName, runtime } = dynamodbOptions(options)
   const client: CommandSender = options.client ?? new DynamoDBClient(options.clientConfig ?? {})
   try {
-    await client.send(
-      new CreateTableCommand({
-        TableName,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [
-          { AttributeName: 'pk', AttributeType: 'S' },
-          { AttributeName: 'sk', AttributeType: 'S' },
-        ],
-        KeySchema: [
-          { AttributeName: 'pk', KeyType: 'HASH' },
-          { AttributeName: 'sk', KeyType: 'RANGE' },
-        ],
-      }),
-    )
+    await client.send(new CreateTableCommand(tableDefinition(TableName)))
   } catch (error) {
     if ((error as Partial<Error>).name !== 'ResourceInUseException') throw error
     return
@@ -52,6 +40,20 @@ export async function createTable(options: CreateTableOptions): Promise<void> {
   await untilActive(client, TableName, runtime ?? systemRuntime)
   await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true } }))
 }
+
+/** The table without its TTL, which is another request. */
+export const tableDefinition = (TableName: string): CreateTableCommandInput => ({
+  TableName,
+  BillingMode: 'PAY_PER_REQUEST',
+  AttributeDefinitions: [
+    { AttributeName: 'pk', AttributeType: 'S' },
+    { AttributeName: 'sk', AttributeType: 'S' },
+  ],
+  KeySchema: [
+    { AttributeName: 'pk', KeyType: 'HASH' },
+    { AttributeName: 'sk', KeyType: 'RANGE' },
+  ],
+})
 
 async function untilActive(client: CommandSender, TableName: string, { timer }: Runtime): Promise<void> {
   for (let poll = 0; poll < POLLS; poll++) {
