@@ -1,37 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { JAVA_MISSING, javaVersion } from '../../scripts/dynamodb-local.ts'
+import { demo, startDemo } from './run-demo.ts'
 
 /** Few payments are enough: a small storm strikes between the charge and the completion first. */
 const SMALL = ['--payments', '6', '--seed', '20260115']
-
-interface Finished {
-  readonly status: number | null
-  readonly stdout: string
-  readonly stderr: string
-  readonly lastLine: string
-}
-
-function start(...args: string[]): ChildProcess {
-  const demo = join(import.meta.dirname, '../../demo/demo.ts')
-  return spawn(process.execPath, ['--conditions=@alonce/source', demo, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-}
-
-async function demo(...args: string[]): Promise<Finished> {
-  const child = start(...args)
-  let stdout = ''
-  let stderr = ''
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-  })
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-  })
-  const [status] = (await once(child, 'close')) as [number | null]
-  return { status, stdout, stderr, lastLine: stdout.trimEnd().split('\n').at(-1) ?? '' }
-}
 
 test('The payments function in a storm: no double charges, and status 0', { timeout: 60_000 }, async () => {
   const { status, stdout, stderr, lastLine } = await demo(...SMALL)
@@ -48,14 +21,6 @@ test('The bare handler in the same storm: double charges, and status 1', { timeo
   expect(lastLine).toMatch(/^double charges: [1-9]\d*$/)
   expect(status).toBe(1)
   expect(stdout).toContain('CHARGED AGAIN')
-})
-
-test('The payments function on DynamoDB Local: no double charges, and status 0', { timeout: 120_000 }, async ({ skip }) => {
-  skip(javaVersion() === undefined, JAVA_MISSING)
-  const { status, stdout, lastLine } = await demo('--store', 'dynamodb-local', '--payments', '3', '--seed', '20260115')
-  expect(lastLine).toBe('double charges: 0')
-  expect(status).toBe(0)
-  expect(stdout).toContain('took-over')
 })
 
 test('The summary as JSON, and nothing else', { timeout: 60_000 }, async () => {
@@ -83,7 +48,7 @@ test('Wrong arguments: a message that says what is wrong, and status 2', async (
 })
 
 test('Interrupted in the middle: its processes end with it, the frozen ones too', { timeout: 60_000 }, async () => {
-  const child = start('--payments', '20', '--seed', '20260115')
+  const child = startDemo('--payments', '20', '--seed', '20260115')
   let stdout = ''
   await new Promise<void>((frozen) => {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
