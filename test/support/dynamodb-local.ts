@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -29,9 +31,14 @@ export async function startDynamoDBLocal(): Promise<DynamoDBLocal> {
   const port = await freePort()
   const java = ['-Xmx512m', '-XX:+UseSerialGC', `-Djava.library.path=${join(EMULATOR, 'DynamoDBLocal_lib')}`]
   const jar = ['-jar', join(EMULATOR, 'DynamoDBLocal.jar'), '-inMemory', '-sharedDb', '-disableTelemetry', '-port', String(port)]
-  const child: ChildProcess = spawn('java', [...java, ...jar], { stdio: 'ignore', env: withoutAws(process.env) })
+  // It leaves a file of its own where it runs.
+  const cwd = mkdtempSync(join(tmpdir(), 'alonce-dynamodb-'))
+  const child: ChildProcess = spawn('java', [...java, ...jar], { cwd, stdio: 'ignore', env: withoutAws(process.env) })
   // So that nothing of it outlives us, however we end.
-  const kill = (): void => void child.kill('SIGKILL')
+  const kill = (): void => {
+    child.kill('SIGKILL')
+    rmSync(cwd, { recursive: true, force: true })
+  }
   process.once('exit', kill)
   return {
     endpoint: `http://127.0.0.1:${port}`,
@@ -42,6 +49,7 @@ export async function startDynamoDBLocal(): Promise<DynamoDBLocal> {
       const gone = once(child, 'exit')
       kill()
       await gone
+      rmSync(cwd, { recursive: true, force: true })
     },
   }
 }
