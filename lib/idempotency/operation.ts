@@ -56,7 +56,7 @@ export function currentOperation(): Operation {
   if (operation) return operation
   throw new AlonceError(
     'CONFIG_INVALID',
-    'There is no current operation: this code was not called by withIdempotency, by a function of makeIdempotent, or under a middleware.',
+    'There is no current operation: this code was not called by withIdempotency or by a function of makeIdempotent. Under the middleware idempotent() use context.alonce.operation.',
   )
 }
 
@@ -93,6 +93,8 @@ export interface Running {
   complete(value: unknown): Promise<unknown>
   /** Gives the record back, or stores the error, as the policy says. Never throws: throw your own error then. */
   fail(error: unknown): Promise<void>
+  /** Gives the record back, whatever the policy: for a function that was never called. Never throws. */
+  giveBack(): Promise<void>
   /** Stops timers and aborts the signal; gives nothing back. For an invocation that ends while the function still runs. */
   stop(): void
 }
@@ -153,6 +155,7 @@ function runningOf(attempt: Attempt): Running {
     handle: handleOf(attempt),
     complete: (value) => attempt.complete(value),
     fail: (error) => attempt.fail(error),
+    giveBack: () => attempt.giveBack(),
     stop: () => attempt.stop(),
   }
 }

@@ -58,6 +58,13 @@ export class Attempt {
     else await this.#abandon(step)
   }
 
+  /** See `Running.giveBack`. */
+  async giveBack(): Promise<void> {
+    if (this.#ended) return
+    this.#ended = true
+    await this.#abandon(this.#step())
+  }
+
   #step(): Step {
     return beginStep(this.identity.plan.store.runtime.clock)
   }

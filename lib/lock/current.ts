@@ -10,7 +10,8 @@ export interface Holding {
 const holding = new AsyncLocalStorage<Holding>()
 
 /**
- * The innermost lock that the running code was called under, by `withLock`, `makeLocked` or a middleware.
+ * The innermost lock that the running code was called under, by `withLock` or `makeLocked`. A middleware can't
+ * reach into the handler's calls: under `locked()` the handle is `context.alonce.lock`.
  *
  * @throws AlonceError `CONFIG_INVALID` where there is none
  */
@@ -19,7 +20,7 @@ export function currentLock(): Lock {
   if (current?.lock) return current.lock
   const why = current
     ? 'this code runs unprotected, because the store could not be reached and onStoreUnavailable is "run-unprotected"'
-    : 'this code was not called by withLock, by a function of makeLocked, or under a middleware'
+    : 'this code was not called by withLock or by a function of makeLocked (under the middleware locked() use context.alonce.lock)'
   throw new AlonceError('CONFIG_INVALID', `There is no current lock: ${why}.`)
 }
 

@@ -101,6 +101,11 @@ export class LeasedLock implements Lock {
     return this.#released
   }
 
+  /** For an invocation that ends while its code is still at work: timers stop, the signal aborts, the lease ends by itself. */
+  stop(): void {
+    this.#finish('deadline')
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release().catch(() => undefined) // told by the event `release-failed`
   }
