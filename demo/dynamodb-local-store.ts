@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { dynamodbStore } from 'alonce/dynamodb'
 import type { Command, ReplyTo } from '../lib/store/command.ts'
 import type { SendOptions, Store } from '../lib/store/store.ts'
-import { requireLoopback } from './environment.ts'
+import { loopback } from '../scripts/dynamodb-local.ts'
 import type { DynamodbSetup } from './messages.ts'
 import { DELIVERY_HEADER, STEP_HEADER } from './transit.ts'
 
@@ -13,7 +13,7 @@ export const LOCAL_CONFIG = { region: 'eu-central-1', credentials: { accessKeyId
 /** Alonce's own DynamoDB store, whose requests say in a header which delivery and command they are for. */
 export function dynamodbLocalStore({ endpoint, tableName }: DynamodbSetup, delivery: () => string | undefined): Store {
   const step = new AsyncLocalStorage<string>()
-  const client = new DynamoDBClient({ ...LOCAL_CONFIG, endpoint: requireLoopback(endpoint), maxAttempts: 1 })
+  const client = new DynamoDBClient({ ...LOCAL_CONFIG, endpoint: loopback(endpoint), maxAttempts: 1 })
   client.middlewareStack.add(
     (next) => (args) => {
       const { headers } = args.request as { headers: Record<string, string> }

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import { javaVersion, startDynamoDBLocal } from './dynamodb-local.ts'
+import { javaVersion, startDynamoDBLocal } from '../../scripts/dynamodb-local.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

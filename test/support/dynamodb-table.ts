@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { CreateTableCommand, DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { inject } from 'vitest'
 import { tableDefinition } from '../../lib/stores/dynamodb/create-table.ts'
-import { loopback, untilUp } from './dynamodb-local.ts'
+import { loopback, untilUp } from '../../scripts/dynamodb-local.ts'
 
 const provided = inject('dynamodb')
 
