@@ -28,8 +28,13 @@ describe.skipIf(dynamodbMissing)(`requests on DynamoDB Local (${dynamodbMissing 
     const acquired = await store.execute({ type: 'lock.acquire', key, owner: 'A', leaseMs: LEASE })
     expect(acquired).toMatchObject({ outcome: 'acquired', tookOver: false })
     const fence = 'fence' in acquired ? acquired.fence : (0 as Fence)
-    expect(await store.execute({ type: 'lock.renew', key, owner: 'A', leaseMs: LEASE + 1, fence })).toMatchObject({ outcome: 'renewed' })
-    expect(await store.execute({ type: 'lock.acquire', key, owner: 'B', leaseMs: LEASE })).toMatchObject({ outcome: 'held', fence })
+    expect(await store.execute({ type: 'lock.renew', key, owner: 'A', leaseMs: LEASE + 1, fence })).toMatchObject({
+      outcome: 'renewed',
+    })
+    expect(await store.execute({ type: 'lock.acquire', key, owner: 'B', leaseMs: LEASE })).toMatchObject({
+      outcome: 'held',
+      fence,
+    })
     expect(await store.execute({ type: 'lock.release', key, owner: 'A' })).toEqual({ outcome: 'released' })
     expect(sent).toEqual(['lock.acquire', 'lock.renew', 'lock.acquire', 'lock.release'])
   })
