@@ -29,7 +29,13 @@ async function perform(given: DemoArguments): Promise<number> {
   }
   clearAws(process.env)
   const play = new Play(given)
-  process.on('exit', () => play.stop())
+  process.on('exit', () => {
+    play.stop()
+    // The live list hides the cursor, and does not get to show it again when it is interrupted.
+    if (process.stdout.isTTY) process.stdout.write('\u001B[?25h')
+  })
+  // Nobody reads on, as after `| head`: there is nothing left to show.
+  process.stdout.on('error', () => process.exit(1))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143))
   try {
     const { summary, text } = await play.run(given.json ? 'silent' : process.stdout.isTTY ? 'live' : 'lines')
