@@ -140,8 +140,8 @@ describe('renewal', () => {
   })
 
   test('refused at a second sending ends it as uncertain', async () => {
-    const { world, memory, store, wire } = setUp()
-    const lock = await acquireLock({ store, key: 'k', leaseMs: 9000 })
+    const { world, memory, store, wire, onEvent } = setUp()
+    const lock = await acquireLock({ store, key: 'k', leaseMs: 9000, onEvent })
     wire.inject('drop-answer', 'lock.renew')
     const second = wire.hold('lock.renew')
     await world.advance(3100)
@@ -150,6 +150,20 @@ describe('renewal', () => {
     second.letGo()
     await world.settle()
     expect(lock.signal.reason).toMatchObject({ code: 'OUTCOME_UNCERTAIN', reason: 'uncertain' })
+  })
+
+  test('refused in a later call, after one without any answer, ends it as uncertain too', async () => {
+    const { world, memory, store, wire, events, onEvent } = setUp()
+    const lock = await acquireLock({ store, key: 'k', leaseMs: 30_000, onEvent })
+    wire.inject('drop-answer', 'lock.renew', 3) // all that one call sends
+    const next = wire.hold('lock.renew')
+    await world.advance(12_000)
+    await next.arrived
+    await memory.execute({ type: 'lock.break', key: lockKey('k'), owner: 'operator', fence: lock.fence })
+    next.letGo()
+    await world.settle()
+    expect(events.map((event) => event.event)).toEqual(['acquired', 'renewal-failed', 'lost'])
+    expect(lock.signal.reason).toMatchObject({ reason: 'uncertain' })
   })
 
   test('backs off between failures, and keeps to a third of the lease after a success', async () => {
@@ -198,6 +212,15 @@ describe('on Lambda', () => {
     client.thaw()
     await world.advance(600_000)
     expect(wire.sent).toEqual(['lock.acquire'])
+  })
+
+  test('a context that always says the same, as in a test of a handler, ends the lock when that time is over', async () => {
+    const { world, store } = setUp()
+    const lock = await acquireLock({ store, key: 'k', leaseMs: 600_000, context: { getRemainingTimeInMillis: () => 5000 } })
+    await world.advance(4499)
+    expect(() => lock.assertHeld()).not.toThrow()
+    await world.advance(1)
+    expect(lock.signal.reason).toMatchObject({ reason: 'deadline' })
   })
 
   test('a waiter that thaws in another invocation does not take the lock', async () => {
