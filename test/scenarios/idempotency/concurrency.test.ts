@@ -206,6 +206,7 @@ describe.each(backends)('concurrency on $name', (backend) => {
       await pause(a, 5 * LEASE)
       return operation.signal.aborted ? 'aborted' : 'charged'
     })
+    await s.world.advance(10)
     for (let passed = 0; passed < 5 * LEASE - 1000; passed += 1000) {
       const second = await s.world.run(outcome(withIdempotency(options(b), async () => 'a second run')))
       expect(second).toMatchObject({ error: { code: 'IN_PROGRESS' } })
