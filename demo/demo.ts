@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { writeSync } from 'node:fs'
 import { JAVA_MISSING, javaVersion } from '../scripts/dynamodb-local.ts'
 import { type DemoArguments, HELP, parseArguments, WrongArguments } from './arguments.ts'
 import { clearAws } from './environment.ts'
@@ -31,8 +32,8 @@ async function perform(given: DemoArguments): Promise<number> {
   const play = new Play(given)
   process.on('exit', () => {
     play.stop()
-    // The live list hides the cursor, and does not get to show it again when it is interrupted.
-    if (process.stdout.isTTY) process.stdout.write('\u001B[?25h')
+    // The live list hides the cursor and holds back what others write; interrupted, it does not get to undo either.
+    if (process.stdout.isTTY) writeSync(process.stdout.fd, '\u001B[?25h')
   })
   // Nobody reads on, as after `| head`: there is nothing left to show.
   process.stdout.on('error', () => process.exit(1))
