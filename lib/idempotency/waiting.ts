@@ -17,6 +17,8 @@ export class Patience {
   readonly store: Store
   readonly #until: number
   #pauses = 0
+  /** The lease whose end somebody has been woken for. */
+  #wokenFor: number | undefined
 
   constructor(store: Store, waitMs: number) {
     this.store = store
@@ -31,12 +33,19 @@ export class Patience {
     return Math.max(0, this.#until - this.store.runtime.clock.monotonic())
   }
 
-  /** A jittered pause, longer each time; never past `atMostMs` nor the end of the patience. */
-  async pause(atMostMs: number): Promise<void> {
-    const { timer } = this.store.runtime
+  /**
+   * A jittered pause, longer each time, that ends with the lease if that is sooner: the takeover then happens at once. Only once
+   * for each lease: a store whose clock counts in seconds may put the end off again and again by a moment.
+   */
+  async pause(lease: { readonly expiresAtMs: number; readonly leftMs: number }): Promise<void> {
     const backOff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#pauses++, 10))
-    const jittered = backOff * (0.5 + this.store.runtime.random.fraction() / 2)
-    await sleep(timer, Math.min(jittered, Math.max(1, atMostMs), this.leftMs()))
+    let ms = backOff * (0.5 + this.store.runtime.random.fraction() / 2)
+    const endsInMs = lease.leftMs + 1
+    if (lease.leftMs >= 0 && endsInMs < ms && this.#wokenFor !== lease.expiresAtMs) {
+      this.#wokenFor = lease.expiresAtMs
+      ms = endsInMs
+    }
+    await sleep(this.store.runtime.timer, Math.min(ms, this.leftMs()))
   }
 }
 
@@ -59,8 +68,7 @@ export async function untilFree(key: RecordKey, seen: InProgress, { patience, st
   for (;;) {
     const leftMs = leaseLeftMs(running, patience.store)
     if (patience.leftMs() <= 0 || (running.hold && leftMs < 0)) throw inProgress(key, running, leftMs)
-    // Awake at the lease's end: the takeover happens at once. Past it, the store's guard may hold: the back-off goes on.
-    await patience.pause(leftMs >= 0 ? leftMs + 1 : LONGEST_PAUSE_MS)
+    await patience.pause({ expiresAtMs: running.expiresAtMs, leftMs })
     const record = await look(key, { patience, step })
     if (record === 'unknown') continue
     if (record?.kind !== 'once' || record.status !== 'in-progress') return

@@ -87,6 +87,8 @@ describe.each(backends)('concurrency on $name', (backend) => {
     expect(waiters.starts).toHaveLength(1)
     expect(waiters.starts[0]).toBeGreaterThan(expiresAtMs)
     expect((waiters.starts[0] ?? 0) - expiresAtMs).toBeLessThanOrEqual(backend.name === 'memory' ? 25 : GRACE)
+    // The end of a lease, which not every store knows to the millisecond, starts no storm of requests.
+    for (const waiter of waiters.actors) expect(waiter.wire.sent.length).toBeLessThan(40)
   })
 
   test('I13 the one who takes over fails as well: the next one does', async () => {
@@ -305,8 +307,8 @@ const pause = (actor: Actor, ms: number): Promise<void> =>
 /** Callers that wait for the owner; each notes when it runs, and what its run is called. */
 function waiting({ actor, world }: Stage, count: number) {
   const starts: number[] = []
-  const calls = Array.from({ length: count }, () => {
-    const waiter = actor()
+  const actors = Array.from({ length: count }, () => actor())
+  const calls = actors.map((waiter) => {
     return withIdempotency({ ...options(waiter), waitMs: 60_000 }, async () => {
       starts.push(world.now)
       const run = starts.length
@@ -314,5 +316,5 @@ function waiting({ actor, world }: Stage, count: number) {
       return `run ${run}`
     })
   })
-  return { starts, calls }
+  return { starts, calls, actors }
 }

@@ -1,4 +1,4 @@
-import type { AlonceEvent, Store } from 'alonce'
+import type { AlonceEvent } from 'alonce'
 import { onceKey } from '../../../lib/idempotency/key.ts'
 import type { LambdaContext } from '../../../lib/runtime/invocation.ts'
 import type { KeyPart } from '../../../lib/store/key.ts'
@@ -79,5 +79,3 @@ export async function outcome(promise: Promise<unknown>): Promise<{ readonly val
 
 /** What a store is asked to do, as one reads it in a failing assertion. */
 export const keyOf = (operation: string, key: KeyPart): RecordKey => onceKey(operation, { key })
-
-export type { Store }
