@@ -81,7 +81,7 @@ export class Fields {
 export const unreadable = (key: RecordKey, why: string): AlonceError =>
   new AlonceError(
     'RECORD_UNREADABLE',
-    `The record "${key}" can't be read: ${why}. It is damaged, or another program writes into this namespace. Nothing was run and nothing changed; look at the item, then repair or delete it.`,
+    `The record "${key}" can't be read: ${why}. It is damaged, or another program writes into this namespace. Nothing was run. Look at the item, then repair or delete it.`,
     { key },
   )
 
