@@ -127,6 +127,24 @@ describe.each(backends)('a store in trouble: $name', (backend) => {
     expect(await s.world.run(waiter)).toBe('of A')
   })
 
+  test('I33 nor does it when its own begin after the wait is not answered', async () => {
+    const s = await stage(backend)
+    const [a, b] = [s.actor(), s.actor()]
+    const job = work()
+    const first = outcome(withIdempotency({ ...options(a), leaseMs: LEASE }, job.run))
+    await s.world.run(job.begun)
+    let runs = 0
+    const waiter = outcome(
+      withIdempotency({ ...options(b), waitMs: 20_000, onStoreUnavailable: 'run-unprotected' }, async () => ++runs),
+    )
+    await s.world.advance(1000)
+    b.wire.inject('drop-request', 'once.begin', 100)
+    job.fail(new Error('declined'))
+    await s.world.run(first)
+    expect(await s.world.run(waiter)).toMatchObject({ error: { code: 'STORE_UNAVAILABLE' } })
+    expect(runs).toBe(0)
+  })
+
   test.each([0, -5, Number.NaN, undefined])('I35 remaining time %s: a bounded default lease', async (remaining) => {
     const s = await stage(backend)
     const a = s.actor()
