@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type AttributeValue, DeleteItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb'
+import { type AttributeValue, DeleteItemCommand, PutItemCommand, paginateQuery } from '@aws-sdk/client-dynamodb'
 import type { RecordKey } from '../../lib/store/record.ts'
 import { type DynamoDBStoreOptions, dynamodbStore } from '../../lib/stores/dynamodb/dynamodb-store.ts'
 import { Wire } from '../../lib/testing/wire.ts'
@@ -38,8 +38,11 @@ export async function openDynamoDB(world: World): Promise<DynamoDBShared> {
     },
     items: async (key) => {
       const query = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk(key) }, ConsistentRead: true }
-      const { Items = [] } = await world.track(client.send(new QueryCommand({ TableName, ...query })))
-      return new Map(Items.map((item) => [item['sk']?.S ?? '', item]))
+      const found = new Map<string, Item>()
+      for await (const { Items = [] } of paginateQuery({ client }, { TableName, ...query })) {
+        for (const item of Items) found.set(item['sk']?.S ?? '', item)
+      }
+      return found
     },
     plant: async (key, attributes, sk = 'head') => {
       await world.track(client.send(new PutItemCommand({ TableName, Item: { pk: pk(key), sk: { S: sk }, ...attributes } })))

@@ -28,8 +28,8 @@ export interface ServerHost {
   dateOffsetMs: number
   /** Something between us and it strips the `Date`. */
   stripDate: boolean
-  /** Answers instead of DynamoDB Local: by the request's target (`UpdateItem`) and body. */
-  answer: ((target: string, body: string) => { readonly status: number; readonly body: object } | undefined) | undefined
+  /** Answers instead of DynamoDB Local, if it has an answer to the request's target (`UpdateItem`). */
+  answer: ((target: string) => { readonly status: number; readonly body: object } | undefined) | undefined
 }
 
 export interface Surroundings {
@@ -123,7 +123,7 @@ function throttling(date: string): Response {
 }
 
 function standIn(request: SdkRequest, server: ServerHost): Response | undefined {
-  const answer = server.answer?.(targetOf(request), String(request.body))
+  const answer = server.answer?.(targetOf(request))
   return answer && json(answer.status, answer.body)
 }
 
