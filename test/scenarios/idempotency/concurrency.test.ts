@@ -91,6 +91,19 @@ describe.each(backends)('concurrency on $name', (backend) => {
     for (const waiter of waiters.actors) expect(waiter.wire.sent.length).toBeLessThan(40)
   })
 
+  test('I13 a lone waiter is awake when the lease ends, however rare its reads have become', async () => {
+    const s = await stage(backend)
+    const owner = s.actor()
+    const job = work()
+    const dying = withIdempotency({ ...options(owner), leaseMs: undefined, context: s.lambda(9000) }, job.run)
+    dying.catch(() => undefined)
+    await s.world.run(job.begun)
+    const { expiresAtMs = 0 } = (await s.record('charge', 'p1')) ?? {}
+    const waiters = waiting(s, 1)
+    await s.world.run(Promise.all(waiters.calls))
+    expect((waiters.starts[0] ?? 0) - expiresAtMs).toBeLessThanOrEqual(backend.name === 'memory' ? 5 : GRACE)
+  })
+
   test('I13 the one who takes over fails as well: the next one does', async () => {
     const s = await stage(backend)
     let runs = 0

@@ -1,4 +1,4 @@
-import { withIdempotency } from 'alonce'
+import { AlonceError, type Store, withIdempotency } from 'alonce'
 import { describe, expect, test } from 'vitest'
 import { backends } from '../../support/backends.ts'
 import { type Actor, GRACE, keyOf, LEASE, outcome, stage, work } from './stage.ts'
@@ -146,19 +146,45 @@ describe.each(backends)('lost answers on $name', (backend) => {
     const s = await stage(backend)
     const [a, b] = [s.actor(), s.actor()]
     const job = work()
-    const first = withIdempotency({ ...options(a), leaseMs: undefined, context: s.lambda(LEASE) }, job.run)
+    const first = withIdempotency(options(a), job.run)
     await s.world.run(job.begun)
     a.wire.inject('drop-request', 'once.complete')
     job.finish('of A')
     await s.world.settle()
     // It has been sent once, and would now be sent again.
     a.client.freeze()
-    await s.world.advance(LEASE + 1000 + GRACE)
+    await s.world.advance(LEASE + GRACE)
     await s.world.run(withIdempotency(options(b), async () => 'of B'))
     a.client.thaw()
     expect(await s.world.run(first)).toBe('of A')
     expect(a.named('completion-failed')).toMatchObject([{ reason: 'uncertain', code: 'OUTCOME_UNCERTAIN' }])
     expect(a.named('completed')).toEqual([])
     expect(await s.world.run(withIdempotency(options(b), async () => 'a third run'))).toBe('of B')
+  })
+
+  test('I11 so is one that the store gave up on and the library sent again', async () => {
+    const s = await stage(backend)
+    const [a, b] = [s.actor(), s.actor()]
+    const job = work()
+    let givenUp = 0
+    const impatient: Store = {
+      ...a.store,
+      execute: (command, given) => {
+        if (command.type !== 'once.complete' || ++givenUp > 1) return a.store.execute(command, given)
+        return Promise.reject(new AlonceError('STORE_UNAVAILABLE', 'as told', { maybeApplied: true }))
+      },
+    }
+    const first = withIdempotency({ ...options(a), store: impatient }, job.run)
+    await s.world.run(job.begun)
+    job.finish('of A')
+    await s.world.settle()
+    a.client.freeze()
+    await s.world.advance(LEASE + GRACE)
+    await s.world.run(withIdempotency(options(b), async () => 'of B'))
+    a.client.thaw()
+    expect(await s.world.run(first)).toBe('of A')
+    expect(givenUp).toBe(2)
+    expect(a.named('completion-failed')).toMatchObject([{ reason: 'uncertain', code: 'OUTCOME_UNCERTAIN' }])
+    expect(a.named('lost')).toEqual([])
   })
 })
