@@ -1,4 +1,4 @@
-import { currentOperation, makeIdempotent, type Operation, withIdempotency } from 'alonce'
+import { AlonceError, currentOperation, makeIdempotent, type Operation, type Store, withIdempotency } from 'alonce'
 import { describe, expect, test } from 'vitest'
 import { backends } from '../../support/backends.ts'
 import { type Actor, GRACE, keyOf, LEASE, outcome, type Stage, stage, work } from './stage.ts'
@@ -149,6 +149,53 @@ describe.each(backends)('the operation handle on $name', (backend) => {
     await s.world.run(Promise.all(late))
     expect(a.events.map((event) => event.event)).toEqual(['started', 'completed'])
     expect(await s.record('charge', 'p1')).toMatchObject({ status: 'completed' })
+  })
+
+  test('a retirement under way when the function returns raises no alarm', async () => {
+    const s = await stage(backend)
+    const a = s.actor()
+    // DynamoDB looks before it writes here: the first request of the command is held, whichever it is.
+    const retirement = a.wire.hold('once.retire')
+    const late: Promise<unknown>[] = []
+    const call = withIdempotency(options(a), async (operation) => {
+      late.push(outcome(operation.retireDownstreamKey('charge')))
+      await retirement.arrived
+      return 'charged'
+    })
+    expect(await s.world.run(call)).toBe('charged')
+    retirement.letGo()
+    expect(await s.world.run(Promise.all(late))).toMatchObject([{ error: { reason: 'ended' } }])
+    expect(a.events.map((event) => event.event)).toEqual(['started', 'completed'])
+  })
+
+  test('an extension that is refused after one without an answer is uncertain', async () => {
+    const s = await stage(backend)
+    const a = s.actor()
+    const removed = work<void>()
+    let extensions = 0
+    const store: Store = {
+      ...a.store,
+      execute: (command, given) => {
+        if (command.type !== 'once.extend' || ++extensions > 1) return a.store.execute(command, given)
+        return Promise.reject(new AlonceError('STORE_UNAVAILABLE', 'as told', { maybeApplied: true }))
+      },
+    }
+    const ended: unknown[] = []
+    const call = withIdempotency({ ...options(a), store, leaseMs: undefined, context: s.lambda(60_000) }, async (operation) => {
+      ended.push(await outcome(operation.extend(LEASE)))
+      await removed.run()
+      ended.push(await outcome(operation.extend(LEASE)))
+    })
+    await s.world.run(removed.begun)
+    await s.world.run(s.shared.remove(keyOf('charge', 'p1')))
+    removed.finish()
+    await s.world.run(outcome(call))
+    expect(ended).toMatchObject([
+      { error: { code: 'STORE_UNAVAILABLE' } },
+      { error: { code: 'OUTCOME_UNCERTAIN', reason: 'uncertain' } },
+    ])
+    expect(a.named('extend-failed')).toHaveLength(1)
+    expect(a.named('lost')[0]).toMatchObject({ reason: 'uncertain' })
   })
 
   test.each(['extend', 'retireDownstreamKey'] as const)(
