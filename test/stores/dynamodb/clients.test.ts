@@ -73,15 +73,16 @@ describe.skipIf(dynamodbMissing)('a request that hangs', () => {
 
 describe.skipIf(dynamodbMissing)('a client that retries by itself', () => {
   /** The SDK with its own retries, over a socket that breaks as the test says. */
-  function retrying(faults: ('drop-answer' | 'throttle' | undefined)[]): CommandSender {
+  function retrying(faults: ('drop-answer' | 'throttle' | 'internal')[]): CommandSender {
     const client = new DynamoDBClient(localConfig({ maxAttempts: 3 }))
     const { requestHandler } = client.config
     const handle = requestHandler.handle.bind(requestHandler)
     requestHandler.handle = (async (...args: Parameters<typeof handle>) => {
       const fault = faults.shift()
-      if (fault === 'throttle') {
-        const body = JSON.stringify({ __type: 'com.amazonaws.dynamodb.v20120810#ThrottlingException', message: 'slow down' })
-        return { response: { statusCode: 400, headers: {}, body: new TextEncoder().encode(body) } }
+      if (fault === 'throttle' || fault === 'internal') {
+        const [statusCode, name] = fault === 'throttle' ? [400, 'ThrottlingException'] : [500, 'InternalServerError']
+        const body = JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}`, message: 'not now' })
+        return { response: { statusCode, headers: {}, body: new TextEncoder().encode(body) } }
       }
       const answer = await handle(...args)
       if (fault === 'drop-answer') throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError', code: 'ECONNRESET' })
@@ -100,6 +101,11 @@ describe.skipIf(dynamodbMissing)('a client that retries by itself', () => {
 
   test('V6 it lost an answer and was then refused: gone, not lost', async () => {
     const { world, store } = await withClient(retrying(['drop-answer']))
+    expect(await world.track(store.execute(release('A')))).toEqual({ outcome: 'gone' })
+  })
+
+  test('V6 it met an internal error and was then refused: gone, not lost', async () => {
+    const { world, store } = await withClient(retrying(['internal']))
     expect(await world.track(store.execute(release('A')))).toEqual({ outcome: 'gone' })
   })
 

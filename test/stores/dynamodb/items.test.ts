@@ -125,6 +125,24 @@ describe.skipIf(dynamodbMissing)('a hot command writes just what its transition 
     ['abandon a held attempt', 1, [begin('A', { hold: true }), abandon('A')]],
     ['abandon when the TTL is near', 2, [begin('A', { retainMs: 0 }), ENDED, abandon('A')]],
     ['retire', 2, [begin('A'), { type: 'once.retire', key: once, owner: 'A', name: 'pay', generation: 1 }]],
+    ['I1 complete, by a zombie', 1, [begin('A'), ENDED, begin('B'), complete('A')]],
+    ['I2 abandon, by a zombie', 1, [begin('A'), ENDED, begin('B'), abandon('A')]],
+    ['extend, by a zombie', 1, [begin('A'), ENDED, begin('B'), extend('A', LEASE * 2)]],
+    ['checkpoint, by a zombie', 1, [begin('A'), ENDED, begin('B'), checkpoint('A', 'c')]],
+    ['L10 release, by a zombie', 1, [acquire('A'), ENDED, acquire('B'), { type: 'lock.release', key: lock, owner: 'A' }]],
+    [
+      'renew under another fence',
+      1,
+      [acquire('A'), { type: 'lock.renew', key: lock, owner: 'A', leaseMs: LEASE * 2, fence: 1 as Fence }],
+    ],
+    ['V5 a renewal that would lower the expiry', 1, [begin('A'), extend('A', LEASE * 2), extend('A', LEASE)]],
+    ['V7 begin over a held attempt, long ended', 1, [begin('A', { hold: true }), ENDED, begin('B')]],
+    ['V3 acquire after its own lease has ended', 1, [acquire('A'), ENDED, acquire('A')]],
+    ['V3 begin after its own lease has ended', 1, [begin('A'), ENDED, begin('A')]],
+    ['V3 acquire after its own release', 1, [acquire('A'), { type: 'lock.release', key: lock, owner: 'A' }, acquire('A')]],
+    ['V3 begin after its own hand-back', 1, [begin('A'), abandon('A'), begin('A')]],
+    ['V4 abandon after the completion', 1, [begin('A'), complete('A'), abandon('A')]],
+    ['V4 extend after the completion', 1, [begin('A'), complete('A'), extend('A', LEASE * 2)]],
   ])('%s: %i request', async (_, requests, steps) => {
     const { world, shared, store, wire } = await stage()
     const last = steps.length - 1
