@@ -41,7 +41,8 @@ export function sequencesOf(type: CommandType, mishap: Mishap, resent: boolean):
     case 'drop-request':
       return [[true], ...undisturbed]
     case 'drop-answer':
-      return [[resent, true], ...undisturbed]
+      // A hot expression may refuse more than the function: then the sending whose answer was lost has changed nothing.
+      return [[resent, true], [true], ...undisturbed]
     case 'outage-unseen':
       return [[]]
     case 'outage':
