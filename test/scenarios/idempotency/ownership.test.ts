@@ -97,6 +97,18 @@ describe.each(backends)('ownership on $name', (backend) => {
     expect(b.named('took-over')).toHaveLength(1)
   })
 
+  test('I3 zombie whose successor has failed: uncertain, and the record is left as it is', async () => {
+    const s = await stage(backend)
+    const [a, b] = [s.actor(), s.actor()]
+    const zombie = await sleeping(s, a)
+    await s.world.run(outcome(withIdempotency(options(b), () => Promise.reject(new Error('of B')))))
+    const givenBack = await s.record('charge', 'p1')
+    a.client.thaw()
+    zombie.finish('of A')
+    await expect(s.world.run(zombie.call)).rejects.toMatchObject({ code: 'OUTCOME_UNCERTAIN' })
+    expect(await s.record('charge', 'p1')).toEqual(givenBack)
+  })
+
   test('I4 no takeover until 0.7 s after the deadline: Lambda kills late', async () => {
     const s = await stage(backend)
     const [a, b] = [s.actor(), s.actor()]
