@@ -89,6 +89,27 @@ describe.each(hosts)('middy’s early time-out on $name under middy $major', (ho
     await expectLeftToTheLease(s)
   })
 
+  test('with the plugin it is recognised even when an inner onError puts another error in its place', async () => {
+    const s = await open(host)
+    const { context, timeIsUp } = invocation(INVOCATION_MS)
+    const replacing = {
+      onError: (request: { error: unknown }) => {
+        request.error = new Error('gateway timeout')
+      },
+    }
+    const handler = s
+      .middy(aloncePlugin())
+      .use(locked(s.alone))
+      .use(idempotent(s.once))
+      .use(replacing)
+      .handler(async () => {
+        timeIsUp()
+        return work().run()
+      })
+    expect(await outcome(s.start(handler, payment('p1'), context))).toMatchObject({ error: { message: 'gateway timeout' } })
+    await expectLeftToTheLease(s)
+  })
+
   test('a TimeoutError of the handler’s own (fetch, AbortSignal.timeout, the AWS SDK) is its failure', async () => {
     const s = await open(host)
     const errors = [

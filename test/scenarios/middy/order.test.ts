@@ -191,6 +191,25 @@ describe.each(hosts)('the order of middlewares on $name under middy $major', (ho
     expect(order().slice(2)).toEqual(['released', 'completed'])
   })
 
+  test('I32 each middleware ends its own part: what stands between them is in the stored result', async () => {
+    const s = await open(host)
+    const between = {
+      after: (request: { response: unknown }) => {
+        request.response = `${request.response}, with a receipt`
+      },
+    }
+    const handler = s
+      .middy()
+      .use(idempotent(s.once))
+      .use(between)
+      .use(locked({ ...s.alone, onStoreUnavailable: 'run-unprotected' }))
+      .handler(async () => 'paid')
+    s.app.wire.inject('throttle', 'lock.acquire', 1000)
+    expect(await s.call(handler, payment('p1'))).toBe('paid, with a receipt')
+    expect(await s.call(handler, payment('p1'))).toBe('paid, with a receipt')
+    expect(s.app.named('run-unprotected')).toHaveLength(1)
+  })
+
   test('I18 two requests at once keep their own handles, with one context object and a shared `internal` too', async () => {
     const s = await open(host)
     const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const

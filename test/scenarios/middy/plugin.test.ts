@@ -153,6 +153,15 @@ describe.each(hosts)('the plugin on $name under middy $major', (host) => {
     expect(s.app.named('abandoned')).toHaveLength(1)
   })
 
+  test('I18 that one request’s handler ran says nothing of the next one’s', async () => {
+    const s = await open(host)
+    const early = { before: ({ event }: { event: { id: string } }) => (event.id === 'early' ? 'cached' : undefined) }
+    const handler = chain(s, { inner: early })
+    expect([await s.call(handler, payment('p1')), await s.call(handler, payment('early'))]).toEqual(['paid', 'cached'])
+    expect((await s.record('charge', 'early'))?.status).not.toBe('completed')
+    expect(s.app.named('abandoned')).toHaveLength(1)
+  })
+
   test('what our ends have ended is left alone at the request’s end', async () => {
     const s = await open(host)
     const handler = chain(s, { plugin: { ...aloncePlugin(), timeoutEarlyInMillis: 0 } })
