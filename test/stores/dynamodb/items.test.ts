@@ -181,6 +181,10 @@ describe.skipIf(dynamodbMissing)('a hot command writes just what its transition 
       ttl: { N: String(Math.ceil((now.latest + LEASE + DAY) / 1000)) },
       v: { N: String(fence + 1) },
     })
+    // V5: a renewal that would lower the expiry, as a late duplicate does, changes nothing.
+    const shorter = await store.execute({ type: 'lock.renew', key: lock, owner: 'A', leaseMs: LEASE - 5000, fence })
+    expect(shorter).toEqual({ outcome: 'renewed', expiresAtMs: now.latest + LEASE })
+    expect(await headOf(shared, lock)).toMatchObject({ x: { N: String(now.latest + LEASE) }, v: { N: String(fence + 1) } })
   })
 })
 
