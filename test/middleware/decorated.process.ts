@@ -38,7 +38,6 @@ class Till {
   static async open(name: string): Promise<Till> {
     // biome-ignore lint/complexity/noThisInStatic: that `this` is kept is what is shown
     this.opened++
-    // biome-ignore lint/complexity/noThisInStatic: see above
     return new this(name)
   }
 }
