@@ -93,7 +93,8 @@ describe.skipIf(dynamodbMissing)('real processes on DynamoDB Local', () => {
       expect(outcomes.filter((outcome) => outcome === 'replayed').length).toBeGreaterThan(70)
     }
     expect(calls.filter((call) => call.outcome === 'failed').map((call) => call.key)).toEqual([failing])
-    expect(freezing.told).toEqual(['lost'])
+    // Once or twice: that its lease has ended, if the timer comes first, and that its completion was refused.
+    expect(new Set(freezing.told)).toEqual(new Set(['lost']))
     expect(freezing.entries.map((entry) => entry.what === 'call' && entry.outcome)).toEqual(['zombie'])
   }, 170_000)
 })

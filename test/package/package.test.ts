@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type BuildOptions, build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -15,6 +15,11 @@ const installed = join(folder, 'node_modules/alonce')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Record<string, unknown> }
 const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json')
 let tarball = ''
+
+interface Problem {
+  readonly kind: string
+  readonly resolutionKind?: string
+}
 
 beforeAll(async () => {
   await run('npm', ['run', 'build', '--silent'], root)
@@ -47,9 +52,10 @@ describe('the published package', () => {
 
   test('the types of every subpath resolve', async () => {
     const report = await run(bin('attw'), [tarball, '--profile', 'esm-only', '--format', 'json'], folder)
-    const { analysis, problems } = JSON.parse(report) as { analysis: { entrypoints: object }; problems?: object }
+    const { analysis } = JSON.parse(report) as { analysis: { entrypoints: object; problems: Problem[] } }
     expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining(subpaths))
-    expect(problems ?? {}).toEqual({})
+    // ESM only: that `require` meets ESM is no news to anybody.
+    expect(analysis.problems.filter((problem) => !/^node1[06]-?(cjs)?$/.test(problem.resolutionKind ?? ''))).toEqual([])
   }, 60_000)
 
   test('every subpath loads under Node, from the packed files', async () => {
@@ -62,7 +68,10 @@ describe('the published package', () => {
 
   test('a protected handler can be tested under Jest', async () => {
     for (const file of ['payments.jest.js', 'package.json']) cpSync(join(root, 'test/consumer', file), join(folder, file))
-    const jest = createRequire(join(root, 'test/consumer/package.json')).resolve('jest/bin/jest.js')
+    const jest = join(
+      dirname(createRequire(join(root, 'test/consumer/package.json')).resolve('jest/package.json')),
+      'bin/jest.js',
+    )
     const args = ['--experimental-vm-modules', jest, '--rootDir', folder, '--testMatch', '**/*.jest.js', '--json']
     expect(JSON.parse(await run(process.execPath, args, folder))).toMatchObject({ numPassedTests: 1, numFailedTests: 0 })
   }, 60_000)
