@@ -57,7 +57,8 @@ function begin(record: OnceRecord | undefined, command: OnceBegin, moment: Momen
     checkpoints: samePayload ? record.checkpoints : {},
     epoch: record?.epoch ?? 0,
     retired: record?.retired ?? {},
-    tombstone: record?.tombstone,
+    // Who is taken over, or outlived by its retention, is marked as gone: its late begin must not bring it back (V3).
+    tombstone: record?.owner === undefined ? record?.tombstone : { owner: record.owner, atMs: moment.earliest },
     purgeAtMs: command.hold ? undefined : moment.latest + Math.max(command.leaseMs, command.retainMs) + DAY_MS,
   }
   return next(begun, started(begun, record?.status === 'in-progress'))
@@ -134,7 +135,8 @@ function abandon(record: OnceRecord | undefined, command: OnceAbandon, moment: M
     if (record.status === 'completed') return same(record, { outcome: 'completed' })
     return next(freed(record, { owner: command.owner, atMs: moment.earliest }, moment), { outcome: 'abandoned' })
   }
-  if (record && record.status === undefined && record.tombstone?.owner === command.owner) {
+  // By its own abandonment, not by an operator's, which has a reason.
+  if (record?.status === undefined && record?.tombstone?.owner === command.owner && record.tombstone.reason === undefined) {
     return same(record, { outcome: 'abandoned' })
   }
   return same(record, { outcome: moment.resent ? 'gone' : 'lost' })
@@ -142,7 +144,7 @@ function abandon(record: OnceRecord | undefined, command: OnceAbandon, moment: M
 
 function forget(record: OnceRecord | undefined, command: OnceForget, moment: Moment): Transitioned<OnceRecord> {
   if (!record || record.status === undefined || record.fence !== command.fence) return same(record, { outcome: 'unchanged' })
-  const tombstone = { owner: record.owner ?? '', atMs: moment.earliest, reason: command.reason }
+  const tombstone = { owner: record.owner ?? '', atMs: moment.earliest, reason: command.reason ?? 'forgotten' }
   const cleared = { ...freed(record, tombstone, moment), attempt: 0, checkpoints: {}, fingerprint: undefined }
   return next({ ...cleared, epoch: record.fence, retired: {} }, { outcome: 'forgotten' })
 }

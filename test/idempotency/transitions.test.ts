@@ -220,3 +220,18 @@ test('a held attempt that ends well, or is given back, may be purged again', () 
   expect(apply('A runs, hold', 'A completes', 5000).record?.purgeAtMs).toBe(T + 5100 + 30_000 + DAY_MS)
   expect(apply('A runs, hold', 'A abandons', 5000).record?.purgeAtMs).toBe(T + 5100 + DAY_MS)
 })
+
+test('V3 who was taken over, or outlived by its retention, does not come back by a late duplicate when the next attempt has died too', () => {
+  for (const state of ['A runs', 'A done']) {
+    const { record } = apply(state, 'B begins', 99_000)
+    const late = onceTransition(record, begin, at(200_000, { sentAtMs: T, resent: true }))
+    expect(late).toEqual({ record, reply: { outcome: 'stale' } })
+  }
+})
+
+test('V6 the first abandonment after an operator forgot the record is not told that it gave anything back', () => {
+  for (const reason of ['refunded', undefined]) {
+    const { record } = onceTransition(states['A runs'], { ...commands['forget 7'], reason } as OnceCommand, at(5000))
+    expect(onceTransition(record, commands['A abandons'] as OnceCommand, at(5001)).reply.outcome).toBe('lost')
+  }
+})

@@ -56,8 +56,6 @@ export const clockMark = (sending: Sending): { readonly set: string | false; rea
 
 /** Not the owner of the tombstone, and first sent after it (a ghost otherwise). */
 export const NO_GHOST = '(attribute_not_exists(lo) OR (lo <> :o AND g <= :sent))'
-/** A lease whose end the server's clock has passed. Ends that a client's own clock wrote count for nothing. */
-export const ENDED = '(o <> :o AND x < :earliest AND attribute_not_exists(u))'
 /** A fence and a version that rise, from the seed in a new item. */
 export const RISE = ['f = if_not_exists(f, :seed) + :one', 'v = if_not_exists(v, :seed) + :one', 'sv = :sv'] as const
 export const FRESH = '(attribute_not_exists(pk) OR sv = :sv)'

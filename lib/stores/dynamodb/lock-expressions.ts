@@ -1,6 +1,6 @@
 import type { LockAcquire, LockCommand, LockRelease, LockRenew } from '../../store/command.ts'
 import { DAY_MS } from '../../store/time.ts'
-import { clockMark, ENDED, FRESH, type HotWrite, hotWrite, NO_GHOST, RISE, type Sending } from './expression.ts'
+import { clockMark, FRESH, type HotWrite, hotWrite, NO_GHOST, RISE, type Sending } from './expression.ts'
 import { number, text, ttlSeconds } from './item.ts'
 
 /** Shared holders and queues are a later version's. */
@@ -25,7 +25,8 @@ function acquire({ owner, leaseMs, label }: LockAcquire, sending: Sending): HotW
   return hotWrite({
     set: ['o = :o', 'x = :x', 'l = :l', label !== undefined && 'lb = :lb', ...RISE, '#t = :t', mark.set],
     remove: [...(label === undefined ? ['lb'] : []), ...mark.remove],
-    when: [FRESH, EXCLUSIVE, NO_GHOST, `(attribute_not_exists(o) OR ${ENDED})`],
+    // A takeover goes the slow way: it leaves a tombstone of whom it takes over from.
+    when: [FRESH, EXCLUSIVE, NO_GHOST, 'attribute_not_exists(o)'],
     values: {
       ':o': text(owner),
       ':x': number(expiresAtMs),
@@ -34,7 +35,6 @@ function acquire({ owner, leaseMs, label }: LockAcquire, sending: Sending): HotW
       ':t': number(ttlSeconds(expiresAtMs + DAY_MS)),
       ':seed': number(sending.seed),
       ':sent': number(sending.sentAtMs),
-      ':earliest': number(sending.earliest),
     },
   })
 }

@@ -1,6 +1,6 @@
 import type { OnceAbandon, OnceBegin, OnceCheckpoint, OnceCommand, OnceComplete, OnceExtend } from '../../store/command.ts'
 import { DAY_MS } from '../../store/time.ts'
-import { clockMark, ENDED, FRESH, type HotWrite, hotWrite, NO_GHOST, RISE, type Sending } from './expression.ts'
+import { clockMark, FRESH, type HotWrite, hotWrite, NO_GHOST, RISE, type Sending } from './expression.ts'
 import { memberName, number, resultFields, STATUS, text, ttlSeconds } from './item.ts'
 
 const RUNNING = ['sv = :sv', 's = :running', 'o = :o'] as const
@@ -50,7 +50,8 @@ function begin(command: OnceBegin, sending: Sending): HotWrite {
       FRESH,
       NO_GHOST,
       ...(fingerprint === undefined ? [] : ['(attribute_not_exists(fp) OR fp = :fp)']),
-      `(attribute_not_exists(s) OR (s = :running AND attribute_not_exists(hd) AND ${ENDED}))`,
+      // A takeover goes the slow way: it leaves a tombstone of whom it takes over from.
+      'attribute_not_exists(s)',
     ],
     values: {
       ':running': running,
@@ -63,7 +64,6 @@ function begin(command: OnceBegin, sending: Sending): HotWrite {
       ':t': number(ttlSeconds(sending.latest + Math.max(leaseMs, retainMs) + DAY_MS)),
       ':seed': number(sending.seed),
       ':sent': number(sending.sentAtMs),
-      ':earliest': number(sending.earliest),
     },
   })
 }

@@ -81,7 +81,7 @@ describe.skipIf(dynamodbMissing)('a hot command writes just what its transition 
       1,
       [acquire('A', { label: 'host-1' }), { type: 'lock.release', key: lock, owner: 'A' }, acquire('B')],
     ],
-    ['acquire from a dead holder', 1, [acquire('A', { label: 'host-1' }), ENDED, acquire('B')]],
+    ['acquire from a dead holder', 2, [acquire('A', { label: 'host-1' }), ENDED, acquire('B')]],
     ['release', 1, [acquire('A', { label: 'host-1' }), { type: 'lock.release', key: lock, owner: 'A' }]],
     [
       'release after a break',
@@ -98,7 +98,7 @@ describe.skipIf(dynamodbMissing)('a hot command writes just what its transition 
     ['begin with hold after a hand-back', 1, [begin('A'), abandon('A'), begin('B', { hold: true })]],
     [
       'begin from a dead owner',
-      1,
+      2,
       [begin('A', { fingerprint: 'p', label: 'r-1' }), checkpoint('A', 'c'), ENDED, begin('B', { fingerprint: 'p' })],
     ],
     ['begin without the fingerprint that is there', 1, [begin('A', { fingerprint: 'p' }), abandon('A'), begin('B')]],
