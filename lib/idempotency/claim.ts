@@ -97,7 +97,7 @@ async function sendBegin(identity: Identity, step: Step, refused: boolean): Prom
   const { plan, key, fingerprint, label, deadline } = identity
   const { store } = plan
   const owner = store.runtime.random.id()
-  const lease = leaseFor(plan.leaseMs, deadline.remaining(), store.capabilities.minLeaseMs)
+  const lease = wholeLease(leaseFor(plan.leaseMs, deadline.remaining(), store.capabilities.minLeaseMs))
   const sentAt = store.runtime.clock.monotonic()
   const { leaseMs } = lease
   try {
@@ -114,6 +114,9 @@ async function sendBegin(identity: Identity, step: Step, refused: boolean): Prom
     return { kind: 'unavailable', error, step }
   }
 }
+
+/** Clocks count in fractions of a millisecond, and records in whole ones: an invocation's remaining time is rounded up. */
+const wholeLease = (lease: Lease): Lease => ({ ...lease, leaseMs: Math.ceil(lease.leaseMs) })
 
 /** Nobody may wait for an attempt that will never run. A begin that is still under way can't be caught: its lease will end. */
 async function giveBackUnseen(identity: Identity, owner: string, step: Step): Promise<void> {
