@@ -19,7 +19,9 @@ export function handleOf(attempt: Attempt): Operation {
     key,
     fence,
     attempt: number,
-    signal: attempt.keeper.signal,
+    get signal() {
+      return attempt.keeper.signal
+    },
     isProtected: true,
     downstreamKey,
     retireDownstreamKey: async (name) => {

@@ -33,11 +33,12 @@ const RETRY_MS = 250 // and twice as long after each failure, up to a ninth of t
  */
 export class LeaseKeeper {
   readonly #held: Held
-  readonly #controller = new AbortController()
+  /** Made when somebody asks for the signal: most attempts end unwatched, and an `AbortSignal` and an error's stack cost more than the rest. */
+  #controller: AbortController | undefined
   #expiresAtMs: number
   /** Where the store's time is unknown: the monotonic time until which the lease lasts at least. */
   #lastsUntil: number
-  #stopped = false
+  #end: OperationEnd | undefined
   #resting = false
   #failures = 0
   #cancelRenewal: (() => void) | undefined
@@ -55,7 +56,16 @@ export class LeaseKeeper {
   }
 
   get signal(): OperationSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#end) this.#controller.abort(new OperationEndedError(this.#end, this.#held.key))
+    }
     return this.#controller.signal
+  }
+
+  /** Why the signal is aborted; `undefined` while it is not. */
+  get end(): OperationEnd | undefined {
+    return this.#end
   }
 
   /** Too late to change the record: the attempt is being ended, or has been. */
@@ -79,10 +89,10 @@ export class LeaseKeeper {
 
   /** No timer is left, nothing is renewed any more, and whoever listens to the signal hears why. */
   stop(reason: OperationEnd): void {
-    if (this.#stopped) return
+    if (this.#end) return
     this.rest()
-    this.#stopped = true
-    this.#controller.abort(new OperationEndedError(reason, this.#held.key))
+    this.#end = reason
+    this.#controller?.abort(new OperationEndedError(reason, this.#held.key))
   }
 
   /** @throws OperationEndedError when the attempt has ended or is refused; and what a store throws */
@@ -112,7 +122,7 @@ export class LeaseKeeper {
   }
 
   endedError(): OperationEndedError {
-    return new OperationEndedError(this.signal.reason?.reason ?? 'ended', this.#held.key)
+    return new OperationEndedError(this.#end ?? 'ended', this.#held.key)
   }
 
   /** The store has refused us: says so, and gives what to throw. A refusal that comes after the end is no news. */

@@ -120,7 +120,7 @@ export class Attempt {
   }
 
   #tellLoss(step: Step): void {
-    if (this.keeper.signal.reason?.reason !== 'lost') this.#tell('lost', step, { reason: 'lost', code: 'LOCK_LOST' })
+    if (this.keeper.end !== 'lost') this.#tell('lost', step, { reason: 'lost', code: 'LOCK_LOST' })
     this.keeper.stop('lost')
   }
 

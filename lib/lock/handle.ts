@@ -49,7 +49,8 @@ export class LeasedLock implements Lock {
   readonly #request: LockRequest
   readonly #grant: Grant
   readonly #lease: Lease
-  readonly #controller = new AbortController()
+  /** Made when somebody asks for the signal: most locks are released unwatched. */
+  #controller: AbortController | undefined
   readonly #heldSinceMs: number
   #end: LockEnd | undefined
   #released: Promise<void> | undefined
@@ -74,6 +75,10 @@ export class LeasedLock implements Lock {
     return this.#grant.owner
   }
   get signal(): LockSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#end) this.#controller.abort(new LockEndedError(this.#end, this))
+    }
     return this.#controller.signal
   }
 
@@ -116,7 +121,7 @@ export class LeasedLock implements Lock {
     this.#lease.stop()
     forget(this.#request.store, this)
     if (end === 'lost' || end === 'expired' || end === 'uncertain') this.#tellLoss(end)
-    this.#controller.abort(new LockEndedError(end, this))
+    this.#controller?.abort(new LockEndedError(end, this))
   }
 
   #tellLoss(reason: LockEnd): void {
