@@ -25,7 +25,7 @@ const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
 const STORES_SEE = /^(lock|idempotency)\/transitions\.ts$/
 
 /** Decided without I/O, clock or chance: the same on every machine and on replay. */
-const PURE = [/^store\//, /^lock\/transitions\.ts$/, /^idempotency\/transitions\.ts$/, /^stores\/transition\.ts$/]
+const PURE = [/^store\//, /^lock\/(transitions|pool|queue)\.ts$/, /^idempotency\/transitions\.ts$/, /^stores\/transition\.ts$/]
 const IMPURE =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bset(Timeout|Interval|Immediate)\b|\bprocess\.|\bconsole\./
 const TIME_AND_CHANCE = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bset(Timeout|Interval|Immediate)\b/

@@ -44,7 +44,7 @@ function acquire(record: LockRecord | undefined, command: LockAcquire, moment: M
 
   const expiresAtMs = moment.latest + command.leaseMs
   const fence = ((record?.fence ?? moment.seed) + 1) as Fence
-  const head = { kind: 'lock', fence, version: (record?.version ?? moment.seed) + 1, tombstone: record?.tombstone } as const
+  const head = { kind: 'lock', fence, version: (record?.version ?? moment.seed) + 1 } as const
   const granted = command.share
     ? sharedGrant(record, command, { head, moment })
     : {
@@ -54,10 +54,14 @@ function acquire(record: LockRecord | undefined, command: LockAcquire, moment: M
         queue: record?.queue?.filter((waiter) => waiter.owner !== command.owner && isAlive(waiter, moment.earliest)),
         purgeAtMs: expiresAtMs + DAY_MS,
       }
-  return next(granted, { outcome: 'acquired', fence, expiresAtMs, tookOver: tookOver(record, granted) })
+  const dead = replaced(record, granted)
+  // Who is taken over from is marked as gone: its late acquire must not bring it back (V3). One mark serves for all of them,
+  // because its time is later than that of any sending of theirs.
+  const tombstone = dead === undefined ? record?.tombstone : { owner: dead, atMs: moment.earliest }
+  return next({ ...granted, tombstone }, { outcome: 'acquired', fence, expiresAtMs, tookOver: dead !== undefined })
 }
 
-type GrantedHead = Pick<LockRecord, 'kind' | 'fence' | 'version' | 'tombstone'>
+type GrantedHead = Pick<LockRecord, 'kind' | 'fence' | 'version'>
 
 function sharedGrant(
   record: LockRecord | undefined,
@@ -71,9 +75,9 @@ function sharedGrant(
   return { ...head, pool: joined(pool, owner, member), queue: [], purgeAtMs: poolPurgeAtMs(moment.latest) }
 }
 
-/** Whether somebody's lease had ended without a release. */
-const tookOver = (before: LockRecord | undefined, after: LockRecord): boolean =>
-  before?.holder !== undefined || Object.keys(before?.pool?.members ?? {}).some((owner) => !memberOf(after.pool, owner))
+/** Whose lease had ended without a release. */
+const replaced = (before: LockRecord | undefined, after: LockRecord): string | undefined =>
+  before?.holder?.owner ?? Object.keys(before?.pool?.members ?? {}).find((owner) => !memberOf(after.pool, owner))
 
 /** Why the lock can't be had now, by the store's clock: nothing has ended that may still be trusted (V5). */
 export function obstacle(
@@ -145,7 +149,9 @@ function release(record: LockRecord | undefined, command: LockRelease, moment: M
     const queue = record.queue.filter((waiter) => waiter.owner !== owner)
     return next({ ...freed(record, tombstone), holder: record.holder, queue }, { outcome: 'released' })
   }
-  if (record && !record.holder && record.tombstone?.owner === owner) return same(record, { outcome: 'released' })
+  // By its own release, not by an operator's break, which has a reason.
+  const last = record?.tombstone
+  if (!record?.holder && last?.owner === owner && last.reason === undefined) return same(record, { outcome: 'released' })
   return same(record, { outcome: moment.resent ? 'gone' : 'lost' })
 }
 
@@ -163,7 +169,7 @@ function breakLock(record: LockRecord | undefined, command: LockBreak, moment: M
   const member = Object.entries(record?.pool?.members ?? {}).find(([, { fence }]) => fence === command.fence)
   const owner = record?.holder && record.fence === command.fence ? record.holder.owner : member?.[0]
   if (!record || owner === undefined) return same(record, { outcome: 'unchanged' })
-  const broken = freed(record, { owner, atMs: moment.earliest, reason: command.reason })
+  const broken = freed(record, { owner, atMs: moment.earliest, reason: command.reason ?? 'broken' })
   const { pool } = record
   return next(member && pool ? { ...broken, pool: without(pool, owner) } : broken, { outcome: 'broken' })
 }
