@@ -33,21 +33,21 @@ export interface Draft {
   readonly reply?: Reply
 }
 
-/** DynamoDB refuses values and names that an expression does not use, so only those are passed on. */
+/** Common to many expressions. No other placeholder begins with one of these, so a search for the text finds them. */
+const VOCABULARY = Object.entries(present({ ':sv': number(SCHEMA), ':one': number(1), ':zero': number(0) }))
+
+/**
+ * DynamoDB refuses values and names that an expression does not use: a draft's own values are all used or `undefined`, the
+ * common ones are looked for. (On the way of every call: to look for each placeholder by a pattern cost as much as the rest.)
+ */
 export function hotWrite({ set, remove = [], when, values, names = {}, reply }: Draft): HotWrite {
-  const update = [`SET ${set.filter(Boolean).join(', ')}`, remove.length > 0 && `REMOVE ${remove.join(', ')}`]
-    .filter(Boolean)
-    .join(' ')
+  const sets = set.filter(Boolean).join(', ')
+  const update = remove.length > 0 ? `SET ${sets} REMOVE ${remove.join(', ')}` : `SET ${sets}`
   const condition = when.join(' AND ')
-  const used = new Set(`${update} ${condition}`.match(/[:#]\w+/g))
-  const vocabulary = { ':sv': number(SCHEMA), ':one': number(1), ':zero': number(0), ...values }
-  return {
-    update,
-    condition,
-    values: present(Object.fromEntries(Object.entries(vocabulary).filter(([placeholder]) => used.has(placeholder)))),
-    names: Object.fromEntries(Object.entries({ '#t': 'ttl', ...names }).filter(([placeholder]) => used.has(placeholder))),
-    reply,
-  }
+  const uses = (placeholder: string): boolean => update.includes(placeholder) || condition.includes(placeholder)
+  const used = present(values)
+  for (const [placeholder, value] of VOCABULARY) if (uses(placeholder)) used[placeholder] = value
+  return { update, condition, values: used, names: uses('#t') ? { '#t': 'ttl', ...names } : names, reply }
 }
 
 /** `u` marks what a client without the server's clock has written. */

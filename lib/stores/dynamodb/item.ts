@@ -1,7 +1,7 @@
+import { isEmpty } from '../../lock/transitions.ts'
 import {
   type AlonceRecord,
   type Fence,
-  type Holder,
   type LockRecord,
   type OnceRecord,
   type RecordKey,
@@ -10,7 +10,11 @@ import {
   type Tombstone,
 } from '../../store/record.ts'
 import { Fields, unreadable } from './fields.ts'
+import { lockFields, lockOf } from './lock-fields.ts'
+import { map, number, type Optional, present, text } from './optional.ts'
 import type { Item } from './send.ts'
+
+export { memberName, number, present, text } from './optional.ts'
 
 /**
  * The head item of a record. Names are short because a refused write costs by the item's size.
@@ -27,7 +31,8 @@ import type { Item } from './send.ts'
  * | `s` `n` `fp` `hd` | once | `P` in progress, `C` completed; attempt; fingerprint; 1: hold |
  * | `cp` `rt` `e` | once | checkpoints, retired downstream keys, epoch |
  * | `r` `rf` `rc` `rb` `rp` | once | retained until (epoch ms); the result's form, codec, body or pointer |
- * | `h` `q` | lock | shared holders and queue: of a later version, refused by this one |
+ * | `h` `hf` `w` `pl` | lock | the pool: members by owner (`x` `l` `w` `lb`), their fences, the sum of the weights, the limit |
+ * | `q` `qm` | lock | the queue: owners in order, and by owner what they say (`x` alive until, `l`, `lb`) |
  */
 export interface Head {
   readonly record: AlonceRecord
@@ -49,7 +54,8 @@ export const ttlSeconds = (purgeAtMs: number): number => Math.ceil(purgeAtMs / 1
 
 /** All of the head's attributes but its address. */
 export function encodeHead({ record, leaseMs, unclocked }: Head): Item {
-  const lease = ownerOf(record) !== undefined && !isCompleted(record)
+  const alone = ownerOf(record) !== undefined && !isCompleted(record)
+  const lease = alone || (record.kind === 'lock' && (!isEmpty(record.pool) || (record.queue?.length ?? 0) > 0))
   return present({
     sv: number(SCHEMA),
     f: number(record.fence),
@@ -58,7 +64,7 @@ export function encodeHead({ record, leaseMs, unclocked }: Head): Item {
     g: number(record.tombstone?.atMs),
     lr: text(record.tombstone?.reason),
     ttl: number(record.purgeAtMs && ttlSeconds(record.purgeAtMs)),
-    l: number(lease ? leaseMs : undefined),
+    l: number(alone ? leaseMs : undefined),
     u: number(lease && unclocked ? 1 : undefined),
     ...(record.kind === 'lock' ? lockFields(record) : onceFields(record)),
   })
@@ -68,12 +74,6 @@ const isCompleted = (record: AlonceRecord): boolean => record.kind === 'once' &&
 
 export const ownerOf = (record: AlonceRecord): string | undefined =>
   record.kind === 'lock' ? record.holder?.owner : record.owner
-
-const lockFields = ({ holder }: LockRecord): Optional => ({
-  o: text(holder?.owner),
-  x: number(holder?.expiresAtMs),
-  lb: text(holder?.label),
-})
 
 const onceFields = (record: OnceRecord): Optional => ({
   s: text(record.status && STATUS[record.status]),
@@ -112,7 +112,7 @@ export function decodeHead(item: Item, key: RecordKey): Head {
     purgeAtMs: seconds(fields.number('ttl')),
   }
   const record = key.startsWith('lock/')
-    ? ({ kind: 'lock', ...common, holder: holderOf(fields, owner, expiresAtMs) } satisfies LockRecord)
+    ? ({ kind: 'lock', ...common, ...lockOf(fields) } satisfies LockRecord)
     : onceOf(fields, { ...common, owner, expiresAtMs })
   return { record, leaseMs: fields.number('l'), unclocked: fields.number('u') !== undefined }
 }
@@ -123,11 +123,6 @@ function tombstoneOf(fields: Fields): Tombstone | undefined {
   const owner = fields.text('lo')
   if (owner === undefined) return undefined
   return { owner, atMs: fields.needed(fields.number('g'), 'g'), reason: fields.text('lr') }
-}
-
-function holderOf(fields: Fields, owner: string | undefined, expiresAtMs: number | undefined): Holder | undefined {
-  if (owner === undefined) return undefined
-  return { owner, expiresAtMs: fields.needed(expiresAtMs, 'x'), label: fields.text('lb') }
 }
 
 type Common = Pick<OnceRecord, 'fence' | 'version' | 'tombstone' | 'purgeAtMs' | 'owner' | 'expiresAtMs'>
@@ -178,21 +173,4 @@ function resultOf(fields: Fields): StoredResult {
       sha256: pointer.needed(pointer.text('h'), 'h'),
     },
   }
-}
-
-type Optional = { readonly [name: string]: Item[string] | undefined }
-
-export const text = (value: string | undefined): Item[string] | undefined => (value === undefined ? undefined : { S: value })
-export const number = (value: number | undefined): Item[string] | undefined =>
-  value === undefined ? undefined : { N: String(value) }
-
-/** Members carry a `$` before their name: no name of the caller's is then empty, or means something to JavaScript. */
-const map = <T>(values: { readonly [name: string]: T }, encode: (value: T) => Item[string] | undefined): Item[string] => ({
-  M: present(Object.fromEntries(Object.entries(values).map(([name, value]) => [memberName(name), encode(value)]))),
-})
-
-export const memberName = (name: string): string => `$${name}`
-
-export function present(fields: Optional): Item {
-  return Object.fromEntries(Object.entries(fields).filter((entry): entry is [string, Item[string]] => entry[1] !== undefined))
 }

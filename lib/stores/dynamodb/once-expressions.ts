@@ -61,7 +61,7 @@ function begin(command: OnceBegin, sending: Sending): HotWrite {
       ':lb': text(label),
       ':fp': text(fingerprint),
       ':none': { M: {} },
-      ':t': number(ttlSeconds(sending.latest + Math.max(leaseMs, retainMs) + DAY_MS)),
+      ':t': hold ? undefined : number(ttlSeconds(sending.latest + Math.max(leaseMs, retainMs) + DAY_MS)),
       ':seed': number(sending.seed),
       ':sent': number(sending.sentAtMs),
     },
