@@ -36,7 +36,7 @@ export const v2: APIGatewayProxyHandlerV2 = httpIdempotency(
   async (_event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => ({ statusCode: 201 }),
   options,
 )
-export const url: LambdaFunctionURLHandler = v2
+export const url = v2 satisfies LambdaFunctionURLHandler
 export const rest: APIGatewayProxyHandler = httpIdempotency(
   async (): Promise<APIGatewayProxyResult> => ({ statusCode: 201, body: '' }),
   options,
