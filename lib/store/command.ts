@@ -1,4 +1,4 @@
-import type { Fence, Holder, RecordKey, StoredResult } from './record.ts'
+import type { Crashed, Fence, Holder, RecordKey, StoredResult } from './record.ts'
 
 /**
  * All that can be asked of a record. Each command names its `key` and its `owner`: an unguessable id of one attempt, by
@@ -56,6 +56,8 @@ export interface OnceBegin extends Addressed {
   readonly retainMs: number
   readonly fingerprint?: string | undefined
   readonly hold?: boolean | undefined
+  /** The sender finds out what became of an attempt that crashed: it may take over a held one. Implies `hold`. */
+  readonly reconcile?: boolean | undefined
   readonly label?: string | undefined
 }
 export interface OnceExtend extends Addressed {
@@ -77,6 +79,8 @@ export interface OnceComplete extends Addressed {
   readonly type: 'once.complete'
   readonly result: StoredResult
   readonly retainMs: number
+  /** Of a completion that is part of a transaction: whoever finds the record completed by another token knows that his is not. */
+  readonly token?: string | undefined
 }
 export interface OnceAbandon extends Addressed {
   readonly type: 'once.abandon'
@@ -161,6 +165,8 @@ export interface Started {
   readonly checkpoints: { readonly [name: string]: string }
   readonly epoch: number
   readonly retired: { readonly [name: string]: number }
+  /** With `reconcile`: the attempt that was taken over, whose outcome nobody knows. */
+  readonly crashed?: Crashed | undefined
 }
 export interface InProgress {
   readonly outcome: 'in-progress'

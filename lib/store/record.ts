@@ -88,14 +88,23 @@ export interface OnceRecord extends Head {
   readonly fingerprint?: string | undefined
   /** An attempt whose outcome is unknown is never run again by itself. */
   readonly hold?: boolean | undefined
+  /** Whom the running attempt has taken over to find out what became of it. Kept, because the begin's answer may be lost. */
+  readonly crashed?: Crashed | undefined
   readonly checkpoints: { readonly [name: string]: string }
   readonly result?: StoredResult | undefined
+  /** Of the transaction that completed it. */
+  readonly token?: string | undefined
   /** A completed record is replayed until then. */
   readonly retainUntilMs?: number | undefined
   /** Changes when an operator forgets the record; 0 before. Part of every downstream key. */
   readonly epoch: number
   /** How often each downstream key was retired. */
   readonly retired: { readonly [name: string]: number }
+}
+
+export interface Crashed {
+  readonly fence: Fence
+  readonly attempt: number
 }
 
 /**

@@ -1,6 +1,7 @@
 import { isEmpty } from '../../lock/transitions.ts'
 import {
   type AlonceRecord,
+  type Crashed,
   type Fence,
   type LockRecord,
   type OnceRecord,
@@ -30,6 +31,7 @@ export { memberName, number, present, text } from './optional.ts'
  * | `ttl` | both | DynamoDB may delete the item (epoch s) |
  * | `s` `n` `fp` `hd` | once | `P` in progress, `C` completed; attempt; fingerprint; 1: hold |
  * | `cp` `rt` `e` | once | checkpoints, retired downstream keys, epoch |
+ * | `cr` `tk` | once | whom the owner has taken over to find out about (`f` `n`); token of the transaction that completed it |
  * | `r` `rf` `rc` `rb` `rp` | once | retained until (epoch ms); the result's form, codec, body or pointer |
  * | `h` `hf` `w` `pl` | lock | the pool: members by owner (`x` `l` `w` `lb`), their fences, the sum of the weights, the limit |
  * | `q` `qm` | lock | the queue: owners in order, and by owner what they say (`x` alive until, `l`, `lb`) |
@@ -86,6 +88,8 @@ const onceFields = (record: OnceRecord): Optional => ({
   cp: isCompleted(record) ? undefined : map(record.checkpoints, text),
   rt: Object.keys(record.retired).length === 0 ? undefined : map(record.retired, number),
   e: number(record.epoch || undefined),
+  cr: record.crashed && { M: present({ f: number(record.crashed.fence), n: number(record.crashed.attempt) }) },
+  tk: text(record.token),
   r: number(record.retainUntilMs),
   ...(record.result && resultFields(record.result)),
 })
@@ -142,10 +146,18 @@ function onceOf(fields: Fields, common: Common): OnceRecord {
     checkpoints: fields.map('cp', (inner, name) => inner.text(name)),
     retired: fields.map('rt', (inner, name) => inner.number(name)),
     epoch: fields.number('e') ?? 0,
+    crashed: crashedOf(fields.nested('cr')),
+    token: fields.text('tk'),
     retainUntilMs: status === 'completed' ? fields.needed(fields.number('r'), 'r') : undefined,
     result: status === 'completed' ? resultOf(fields) : undefined,
   }
 }
+
+const crashedOf = (fields: Fields | undefined): Crashed | undefined =>
+  fields && {
+    fence: fields.needed(fields.number('f'), 'f') as Fence,
+    attempt: fields.needed(fields.number('n'), 'n'),
+  }
 
 function statusOf(fields: Fields): OnceRecord['status'] {
   const status = fields.text('s')

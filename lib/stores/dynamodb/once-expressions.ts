@@ -25,12 +25,13 @@ export function onceWrite(command: OnceCommand, sending: Sending): HotWrite | un
 }
 
 function begin(command: OnceBegin, sending: Sending): HotWrite {
-  const { owner, leaseMs, retainMs, fingerprint, hold, label } = command
+  const { owner, leaseMs, retainMs, fingerprint, label } = command
+  const hold = command.hold === true || command.reconcile === true
   const mark = clockMark(sending)
   const optional = [
     { name: 'lb', given: label !== undefined, set: 'lb = :lb' },
-    { name: 'hd', given: hold === true, set: 'hd = :one' },
-    { name: '#t', given: hold !== true, set: '#t = :t' },
+    { name: 'hd', given: hold, set: 'hd = :one' },
+    { name: '#t', given: !hold, set: '#t = :t' },
   ]
   return hotWrite({
     set: [
@@ -97,12 +98,19 @@ function checkpoint({ owner, name, value }: OnceCheckpoint): HotWrite {
   })
 }
 
-function complete({ owner, result, retainMs }: OnceComplete, sending: Sending): HotWrite {
+export function complete({ owner, result, retainMs, token }: OnceComplete, sending: Sending): HotWrite {
   const retainUntilMs = sending.latest + retainMs
   const stored = resultFields(result)
   return hotWrite({
-    set: ['s = :completed', 'r = :r', '#t = :t', 'v = v + :one', ...Object.keys(stored).map((name) => `${name} = :${name}`)],
-    remove: ['x', 'l', 'u', 'cp', 'hd'],
+    set: [
+      's = :completed',
+      'r = :r',
+      '#t = :t',
+      'v = v + :one',
+      token !== undefined && 'tk = :tk',
+      ...Object.keys(stored).map((name) => `${name} = :${name}`),
+    ],
+    remove: ['x', 'l', 'u', 'cp', 'hd', 'cr'],
     // The TTL covers the lease too: where that outlasts the retention, the slow way computes it.
     when: [...RUNNING, 'x <= :r'],
     values: {
@@ -110,6 +118,7 @@ function complete({ owner, result, retainMs }: OnceComplete, sending: Sending): 
       ':completed': text(STATUS.completed),
       ':o': text(owner),
       ':r': number(retainUntilMs),
+      ':tk': text(token),
       ':t': number(ttlSeconds(retainUntilMs + DAY_MS)),
       ...Object.fromEntries(Object.entries(stored).map(([name, value]) => [`:${name}`, value])),
     },
@@ -120,7 +129,7 @@ function complete({ owner, result, retainMs }: OnceComplete, sending: Sending): 
 function abandon({ owner }: OnceAbandon, sending: Sending): HotWrite {
   return hotWrite({
     set: ['lo = :o', 'g = :earliest', 'v = v + :one', '#t = if_not_exists(#t, :t)'],
-    remove: ['s', 'o', 'x', 'l', 'u', 'lb', 'hd', 'lr'],
+    remove: ['s', 'o', 'x', 'l', 'u', 'lb', 'hd', 'cr', 'lr'],
     when: [...RUNNING, '(attribute_not_exists(#t) OR #t >= :t)'],
     values: {
       ':running': running,
