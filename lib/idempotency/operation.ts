@@ -10,6 +10,7 @@ import { fingerprintOf, onceKey } from './key.ts'
 import type { OperationSignal } from './lease.ts'
 import type { Plan } from './options.ts'
 import { recall } from './outcome.ts'
+import { consult } from './predecessor.ts'
 import { Attempt } from './running.ts'
 import { beginStep, tellerOf } from './telling.ts'
 
@@ -108,6 +109,8 @@ export interface Running {
 export async function beginOperation(plan: Plan, call: Call): Promise<Begun> {
   const identity = identify(plan, call)
   if (identity === undefined) return { kind: 'unprotected', handle: unprotectedHandle(plan, undefined) }
+  const earlier = plan.predecessor && (await consult(identity, plan.predecessor, call.args))
+  if (earlier) return earlier
   const claimed = await claim(identity)
   switch (claimed.kind) {
     case 'claimed':

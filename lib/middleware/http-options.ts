@@ -6,7 +6,7 @@ import { type Asked, defaultFingerprint } from './http-request.ts'
  * As for `makeIdempotent`; the key is the request's header, and `scope` is a function of the event (or of the `Request`).
  * Give a `scope` wherever several callers use one endpoint: without it, two that send the same key share a response.
  */
-export interface HttpIdempotencyOptions<Q> extends Omit<IdempotencyOptions<[request: Q]>, 'key' | 'fingerprint'> {
+export interface HttpIdempotencyOptions<Q> extends Omit<IdempotencyOptions<[request: Q]>, 'key' | 'fingerprint' | 'predecessor'> {
   /** Default: `Idempotency-Key`. */
   readonly header?: string | undefined
   /** Requests with other methods go to the handler as they are. Default: `POST` and `PATCH`. */
@@ -37,7 +37,9 @@ export interface ProblemStatuses {
 
 /** The options, checked once, with their defaults. */
 export interface HttpSettings {
+  /** Its key and fingerprint are those of the request: see `planFor`. */
   readonly plan: Plan
+  readonly fingerprint: ((original: unknown, body: Uint8Array) => unknown) | undefined
   readonly header: string
   readonly methods: ReadonlySet<string>
   readonly stores: (statusCode: number) => boolean
@@ -64,26 +66,29 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 export function httpSettings<Q>(options: HttpIdempotencyOptions<Q>): HttpSettings {
   if (typeof options !== 'object' || options === null) throw configInvalid('options', 'must be an object.')
   if ('key' in options) throw configInvalid('key', 'is the header of the request: use "header" to name another one.')
-  const { header, methods, fingerprint, storeWhen, omitHeaders, statuses, scope, ...rest } = options
+  // What another library has stored is no response that this one could send again as it sends its own.
+  if ('predecessor' in options) throw configInvalid('predecessor', 'is not an option of HTTP: use makeIdempotent meanwhile.')
+  const { header, methods, fingerprint, storeWhen, omitHeaders, statuses, ...rest } = options
   for (const [name, given] of Object.entries({ fingerprint, storeWhen })) {
     if (given !== undefined && typeof given !== 'function') throw configInvalid(name, 'must be a function.')
   }
-  const plan = planOf<[Asked]>({
-    ...rest,
-    key: ({ key }) => (key.is === 'given' ? key.key : undefined),
-    fingerprint: ({ request, original }) =>
-      fingerprint ? fingerprint(original as Q, request.body) : defaultFingerprint(request),
-    ...('scope' in options
-      ? { scope: ({ original }: Asked) => (typeof scope === 'function' ? scope(original as Q) : scope) }
-      : {}),
-  })
   return {
-    plan,
+    plan: planOf<[request: Q]>({ ...rest, key: undefined }),
+    fingerprint: fingerprint as HttpSettings['fingerprint'],
     header: tokens('header', [header ?? 'Idempotency-Key'])[0] as string,
     methods: new Set(tokens('methods', methods ?? ['POST', 'PATCH']).map((method) => method.toUpperCase())),
     stores: judge(storeWhen),
     omitted: new Set(['set-cookie', ...tokens('omitHeaders', omitHeaders ?? CREDENTIALS).map((name) => name.toLowerCase())]),
     statuses: { ...STATUSES, ...checkedStatuses(statuses) },
+  }
+}
+
+/** The plan for one request. All else that is a function gets the request as the user knows it. */
+export function planFor({ plan, fingerprint }: HttpSettings, { key, request, original }: Asked): Plan {
+  return {
+    ...plan,
+    key: () => (key.is === 'given' ? key.key : undefined),
+    fingerprint: () => (fingerprint ? fingerprint(original, request.body) : defaultFingerprint(request)),
   }
 }
 
