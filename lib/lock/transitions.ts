@@ -6,8 +6,8 @@ import { DAY_MS, type Moment } from '../store/time.ts'
 import { alive, cleared, isEmpty, joined, memberOf, memberToWaitFor, openPool, prolonged, without } from './pool.ts'
 import { asHolder, CLAIM_MS, isAlive, MOST_WAITERS, placeOf, turnBefore } from './queue.ts'
 
-export { fits, MOST_MEMBERS } from './pool.ts'
-export { CLAIM_MS, MOST_WAITERS } from './queue.ts'
+export { fits, isEmpty, MOST_MEMBERS } from './pool.ts'
+export { CLAIM_MS, MOST_WAITERS, placeOf } from './queue.ts'
 
 /**
  * The specification of locks. After Gray and Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File
@@ -40,7 +40,9 @@ function acquire(record: LockRecord | undefined, command: LockAcquire, moment: M
     if (command.queueMs !== undefined) return enqueue(record, command, { moment, inTheWay })
     return same(record, { outcome: 'held', fence: record.fence, ...inTheWay })
   }
-  if (isGhost(record, command.owner, moment)) return same(record, { outcome: 'stale' })
+  // Who stands in the queue has not gone, whatever was released since it came.
+  const queued = placeOf(record?.queue, command.owner) >= 0
+  if (!queued && isGhost(record, command.owner, moment)) return same(record, { outcome: 'stale' })
 
   const expiresAtMs = moment.latest + command.leaseMs
   const fence = ((record?.fence ?? moment.seed) + 1) as Fence
