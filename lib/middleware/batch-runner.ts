@@ -1,6 +1,6 @@
 import { freezeDeadline } from '../idempotency/deadline.ts'
 import { onceKey } from '../idempotency/key.ts'
-import { beginOperation, runWithin } from '../idempotency/operation.ts'
+import { beginOperation, type Call, runWithin } from '../idempotency/operation.ts'
 import type { Plan } from '../idempotency/options.ts'
 import type { LambdaContext } from '../runtime/invocation.ts'
 import { AlonceError, isAlonceError } from '../store/errors.ts'
@@ -59,10 +59,8 @@ function taskOf<R, C extends LambdaContext>({ source, settings, handler }: Batch
   const group = source.group(record)
   const key = knownKey(plan)
   const lanes = [group === undefined ? undefined : `group ${group}`, key && `key ${key}`].filter((lane) => lane !== undefined)
-  const run = (): Promise<void> =>
-    runRecord(source.isRetry(record) ? { ...plan, store: readingFirst(plan.store) } : plan, context, () =>
-      handler(record, context),
-    )
+  const known = source.isRetry(record) ? { ...plan, store: readingFirst(plan.store) } : plan
+  const run = (): Promise<void> => runRecord(known, { args: [record], context }, () => handler(record, context))
   return { lanes, run }
 }
 
@@ -100,8 +98,8 @@ function knownKey({ operation, key, scope }: Plan): string | undefined {
 }
 
 /** Its result is not kept: nobody is there to get it, and a record without one is small. */
-async function runRecord(plan: Plan, context: LambdaContext, handle: () => unknown): Promise<void> {
-  const begun = await beginOperation(plan, { args: [], context })
+async function runRecord(plan: Plan, call: Call, handle: () => unknown): Promise<void> {
+  const begun = await beginOperation(plan, call)
   switch (begun.kind) {
     case 'replay':
       return

@@ -3,7 +3,7 @@ import { tellerOf } from '../idempotency/telling.ts'
 import type { LambdaContext } from '../runtime/invocation.ts'
 import { AlonceError } from '../store/errors.ts'
 import { escapePart } from '../store/key.ts'
-import type { HttpSettings } from './http-options.ts'
+import { type HttpSettings, planFor } from './http-options.ts'
 import { badKey, type Problem, problemOf } from './http-problem.ts'
 import type { Asked } from './http-request.ts'
 
@@ -40,7 +40,7 @@ export async function exchange<A>(settings: HttpSettings, { asked, context, answ
   }
   let begun: Begun
   try {
-    begun = await beginOperation(plan, { args: [asked], context })
+    begun = await beginOperation(planFor(settings, asked), { args: [asked.original], context })
   } catch (error) {
     return refuse(error)
   }

@@ -23,6 +23,7 @@ describe('options are checked when the handler is made', () => {
     ['operation', () => httpIdempotency(fine, { store: valid.store } as never)],
     ['store', () => fetchIdempotency(answers, { ...valid, store: {} as never })],
     ['key', () => httpIdempotency(fine, { ...valid, key: 'k' } as never)],
+    ['predecessor', () => httpIdempotency(fine, { ...valid, predecessor: {} } as never)],
     ['fingerprnt', () => httpIdempotency(fine, { ...valid, fingerprnt: 1 } as never)],
     ['fingerprint', () => httpIdempotency(fine, { ...valid, fingerprint: 'body' as never })],
     ['storeWhen', () => httpIdempotency(fine, { ...valid, storeWhen: 500 as never })],
@@ -183,6 +184,18 @@ describe('Lambda', () => {
     await handler(httpEvent(sent) as never, context)
     expect(await handler(httpEvent({ ...sent, body: 'other' }) as never, context)).toMatchObject({ statusCode: 200 })
     expect(seen).toEqual(['/payments', '{"cents":5}', '/payments', 'other'])
+  })
+
+  test('scope gets the event as it is', async () => {
+    const seen: unknown[] = []
+    const scope = (event: object) => {
+      seen.push(event)
+      return 'ann'
+    }
+    const event = httpEvent(sent)
+    await httpIdempotency(async (_event: object) => ({ statusCode: 200 }), { ...options(), scope })(event, context)
+    expect(seen).toHaveLength(1)
+    expect(seen[0]).toBe(event)
   })
 
   test('a mistake of the server’s is thrown, and not told to the client', async () => {
