@@ -11,6 +11,8 @@ export default defineConfig({
     fsModuleCache: !process.env['ALONCE_MUTANT'],
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
+    // Those that run at once wait for leases, not for the processor.
+    maxConcurrency: 10,
     globalSetup: ['test/support/dynamodb-setup.ts'],
   },
 })

@@ -125,11 +125,8 @@ export class Environment {
     const env = variablesOf(this.#deployment, { ...connection?.variables, AWS_LAMBDA_RUNTIME_API: address })
     const child = spawn(process.execPath, args, { cwd: taskRoot, env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
-    const kill = (): void => void child.kill('SIGKILL')
-    process.once('exit', kill)
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => this.#write(String(data)))
     child.once('exit', (code, signal) => {
-      process.removeListener('exit', kill)
       this.#bury(signal ?? `exit ${code}`)
     })
   }

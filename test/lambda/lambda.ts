@@ -27,6 +27,7 @@ export class LambdaFunction {
 
   constructor(deployment: Deployment) {
     this.#deployment = deployment
+    process.once('exit', this.#killAll)
   }
 
   /** How many environments were ever started. */
@@ -66,8 +67,14 @@ export class LambdaFunction {
   /** Kills every environment, and waits until they are gone. */
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const environment of this.#environments) environment.kill()
+    this.#killAll()
     await Promise.all(this.environments.map((environment) => environment.ended))
+    process.removeListener('exit', this.#killAll)
+  }
+
+  /** However we end, nothing of it outlives us. */
+  readonly #killAll = (): void => {
+    for (const environment of this.#environments) environment.kill()
   }
 
   #dispatch(): void {
