@@ -1,6 +1,3 @@
-import { promisify } from 'node:util'
-import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib'
-
 /** Turns results into bytes and back. `undefined` never gets here: it is kept without a codec. */
 export interface Codec {
   /** Stored with every result, which is read by the codec of the same id only. Letters, digits, `.`, `_`, `-`; at most 32. */
@@ -31,7 +28,7 @@ export interface Packed {
 
 export async function pack(plain: Uint8Array): Promise<Packed> {
   if (plain.byteLength > GZIP_ABOVE_BYTES) {
-    const bytes = plain.byteLength > GZIP_ASYNC_ABOVE_BYTES ? await promisify(gzip)(plain) : gzipSync(plain)
+    const bytes = await compress(plain)
     if (bytes.byteLength < plain.byteLength) return { gzipped: true, bytes }
   }
   // A copy: what the store keeps must not change when the caller's buffer does.
@@ -40,7 +37,21 @@ export async function pack(plain: Uint8Array): Promise<Packed> {
 
 /** @throws Error of zlib when the bytes are damaged or unfold to more than `MAX_PLAIN_BYTES` */
 export async function unpack({ gzipped, bytes }: Packed): Promise<Uint8Array> {
-  if (!gzipped) return new Uint8Array(bytes)
+  return gzipped ? expand(bytes) : new Uint8Array(bytes)
+}
+
+/** Loaded with the first result that needs it: most never do, and it costs every cold start milliseconds. */
+const loadZlib = (): Promise<typeof import('node:zlib')> => import('node:zlib')
+
+async function compress(plain: Uint8Array): Promise<Uint8Array> {
+  const { gzip, gzipSync } = await loadZlib()
+  if (plain.byteLength <= GZIP_ASYNC_ABOVE_BYTES) return gzipSync(plain)
+  return new Promise((resolve, reject) => gzip(plain, (error, bytes) => (error ? reject(error) : resolve(bytes))))
+}
+
+async function expand(bytes: Uint8Array): Promise<Uint8Array> {
+  const { gunzip, gunzipSync } = await loadZlib()
   const limit = { maxOutputLength: MAX_PLAIN_BYTES }
-  return bytes.byteLength > GZIP_ASYNC_ABOVE_BYTES ? promisify(gunzip)(bytes, limit) : gunzipSync(bytes, limit)
+  if (bytes.byteLength <= GZIP_ASYNC_ABOVE_BYTES) return gunzipSync(bytes, limit)
+  return new Promise((resolve, reject) => gunzip(bytes, limit, (error, plain) => (error ? reject(error) : resolve(plain))))
 }
