@@ -1,0 +1,13 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { dynamodbStore } from 'alonce/dynamodb'
+import { settlementHandler } from './handler.ts'
+
+const tableName = process.env['ORDERS_TABLE']
+if (!tableName) throw new Error('Set ORDERS_TABLE to the name of the table with the orders.')
+
+export const handler = settlementHandler({
+  store: dynamodbStore({ tableName: process.env['ALONCE_TABLE'] }),
+  documents: DynamoDBDocumentClient.from(new DynamoDBClient({})),
+  tableName,
+})
