@@ -19,6 +19,7 @@ const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
   idempotency: ['store', 'runtime', 'events'],
   stores: ['store', 'runtime', 'lock', 'idempotency'],
   middleware: ['store', 'runtime', 'events', 'lock', 'idempotency'],
+  adapters: ['store', 'runtime', 'events', 'idempotency', 'stores'],
   testing: ['store', 'runtime'],
 }
 /** `stores` sees only the transitions of `lock` and `idempotency`: what is above the store is none of its business. */

@@ -20,6 +20,10 @@ export type OnceEventName =
   | 'mismatch'
   | 'extended'
   | 'extend-failed'
+  | 'checkpointed'
+  | 'checkpoint-failed'
+  | 'reconciled'
+  | 'reconcile-failed'
   | 'completed'
   | 'completion-failed'
   | 'abandoned'
@@ -47,16 +51,18 @@ export interface AlonceEvent {
   /** Why: `lost`, `expired`, `uncertain`, … or an error code. */
   readonly reason?: string | undefined
   readonly code?: ErrorCode | undefined
+  /** Of `replayed`: the trace in which the result came about, where the option `traceparent` gave one. */
+  readonly traceparent?: string | undefined
 }
 
 export type OnEvent = (event: AlonceEvent) => void
 
 /** Without a listener these are worth a line: somebody's effect may run twice, or already has. */
-const WARN: ReadonlySet<EventName> = new Set(['lost', 'completion-failed', 'run-unprotected'])
+const WARN: ReadonlySet<EventName> = new Set(['lost', 'completion-failed', 'checkpoint-failed', 'run-unprotected'])
 
 /**
  * Publishes on `node:diagnostics_channel` as `alonce:<event>` and gives the event to `onEvent`. Without `onEvent`, `lost`,
- * `completion-failed` and `run-unprotected` print one line of JSON as a warning. A listener that throws changes nothing
+ * `completion-failed`, `checkpoint-failed` and `run-unprotected` print one line of JSON as a warning. A listener that throws changes nothing
  * for the code that is protected: its error is reported as a process warning.
  */
 export function emit(event: AlonceEvent, onEvent: OnEvent | undefined): void {

@@ -13,6 +13,7 @@ export interface Identity {
   readonly key: RecordKey
   readonly fingerprint: string | undefined
   readonly label: string | undefined
+  readonly traceparent: string | undefined
   readonly deadline: Deadline
   readonly tell: Tell
 }
@@ -48,7 +49,7 @@ export async function claim(identity: Identity): Promise<Claimed> {
     const claimed = await attempt(identity, step, patience)
     if (patience.waited) tell('waited', step.measured())
     if (claimed.kind === 'claimed') tellClaim(identity, claimed, step)
-    if (claimed.kind === 'completed') tell('replayed', { fence: claimed.fence, ...step.measured() })
+    if (claimed.kind === 'completed') tellReplay(tell, claimed, step)
     return claimed
   } catch (error) {
     if (patience.waited) tell('waited', step.measured())
@@ -137,6 +138,10 @@ export function requestTime(deadline: Deadline): number | undefined {
 function tellClaim({ tell }: Identity, { started }: Claim, step: Step): void {
   const { fence, attempt: number, tookOver } = started
   tell(tookOver ? 'took-over' : 'started', { fence, attempt: number, ...step.measured() })
+}
+
+function tellReplay(tell: Tell, { fence, result }: Claimed & { kind: 'completed' }, step: Step): void {
+  tell('replayed', { fence, traceparent: result.traceparent, ...step.measured() })
 }
 
 function tellRefusal(tell: Tell, error: AlonceError, step: Step): void {

@@ -130,7 +130,8 @@ function identify(plan: Plan, { args, context = findContext(args) }: Call): Iden
     const key = onceKey(plan.operation, plan.scope ? { key: plan.key(args), scope: plan.scope(args) } : { key: plan.key(args) })
     const fingerprint = plan.fingerprint && fingerprintOf(plan.fingerprint(args))
     const label = plan.label ?? context?.awsRequestId
-    return { plan, key, fingerprint, label, deadline: freezeDeadline(clock, context), tell: tellerOf(plan, key) }
+    const traceparent = plan.traceparent?.()
+    return { plan, key, fingerprint, label, traceparent, deadline: freezeDeadline(clock, context), tell: tellerOf(plan, key) }
   } catch (error) {
     if (!isAlonceError(error)) throw error
     const tell = tellerOf(plan, `once/${escapePart(plan.operation)}/?`)

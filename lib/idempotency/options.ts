@@ -48,6 +48,11 @@ export interface IdempotencyOptions<A extends readonly unknown[] = readonly unkn
   readonly codec?: Codec | undefined
   /** Consulted before the first begin: the records of the library that this operation used before. See `docs/MIGRATE.md`. */
   readonly predecessor?: Predecessor<A> | undefined
+  /**
+   * The trace that this call belongs to, as a W3C `traceparent`: kept with the result, and told by `replayed`. `activeTraceparent`
+   * of `alonce/otel` gives it. Default: none.
+   */
+  readonly traceparent?: (() => string | undefined) | undefined
   /** Who runs it, for people who look at the record. Never a secret. Default: Lambda's request id. */
   readonly label?: string | undefined
   readonly onEvent?: OnEvent | undefined
@@ -70,6 +75,7 @@ export interface Plan {
   readonly onUnstorableResult: 'keep' | 'retry'
   readonly codec: Codec
   readonly predecessor: Predecessor | undefined
+  readonly traceparent: (() => string | undefined) | undefined
   readonly label: string | undefined
   readonly onEvent: OnEvent | undefined
 }
@@ -103,6 +109,7 @@ export function planOf<A extends readonly unknown[]>(options: IdempotencyOptions
     onUnstorableResult: oneOf('onUnstorableResult', options.onUnstorableResult ?? 'keep', ['keep', 'retry']),
     codec: codecOf(options.codec),
     predecessor: predecessorOf(options.predecessor),
+    traceparent: tracing(options.traceparent),
     label: labelOf(options.label),
     onEvent: listener(options.onEvent),
   }
@@ -125,6 +132,7 @@ const NAMES: { readonly [name in keyof Required<IdempotencyOptions>]: true } = {
   onUnstorableResult: true,
   codec: true,
   predecessor: true,
+  traceparent: true,
   label: true,
   onEvent: true,
 }
@@ -199,6 +207,23 @@ function codecOf(codec: Codec | undefined): Codec {
 function predecessorOf<A extends readonly unknown[]>(given: Predecessor<A> | undefined): Predecessor | undefined {
   if (given === undefined || typeof given?.find === 'function') return given as Predecessor | undefined
   throw configInvalid('predecessor', 'must be a reader of old records, such as powertoolsReader({ … }).')
+}
+
+const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
+
+/** Tracing must not stand in the way of what is traced: what is wrong with it is as good as nothing. */
+function tracing(given: (() => string | undefined) | undefined): Plan['traceparent'] {
+  if (given === undefined) return undefined
+  if (typeof given !== 'function')
+    throw configInvalid('traceparent', 'must be a function, such as activeTraceparent of alonce/otel.')
+  return () => {
+    try {
+      const traceparent: unknown = given()
+      return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : undefined
+    } catch {
+      return undefined
+    }
+  }
 }
 
 function labelOf(label: string | undefined): string | undefined {

@@ -133,7 +133,8 @@ export class Attempt {
   async #send(result: StoredResult, step: Step): Promise<Completion> {
     const { plan, key, deadline } = this.identity
     const { store } = plan
-    const command = { type: 'once.complete', key, owner: this.claim.owner, result, retainMs: plan.retainMs } as const
+    const traced = { ...result, traceparent: this.identity.traceparent }
+    const command = { type: 'once.complete', key, owner: this.claim.owner, result: traced, retainMs: plan.retainMs } as const
     const firstSentAtMs = store.now().latest
     const until = store.runtime.clock.monotonic() + COMPLETION_PATIENCE_MS
     let resent = false
@@ -180,7 +181,7 @@ export class Attempt {
     const completed = record?.kind === 'once' && record.status === 'completed'
     const found = completed ? await this.#fetchCompleted().catch(() => undefined) : undefined
     const outcome = found && (await recall(found, plan.codec, key))
-    if (outcome) this.identity.tell('replayed', { reason: 'lost' })
+    if (outcome) this.identity.tell('replayed', { reason: 'lost', traceparent: found?.traceparent })
     if (outcome?.kind === 'replay') return outcome.value
     if (outcome?.kind === 'rethrow') throw outcome.error
     const message =

@@ -118,6 +118,8 @@ export interface StoredResult {
   readonly form: 'value' | 'error' | 'unstorable'
   readonly codec: string
   readonly body: Uint8Array | ResultPointer
+  /** The trace that it comes from: a replay in another trace can be linked to it. W3C `traceparent`. */
+  readonly traceparent?: string | undefined
 }
 
 /** Where a result lies that is too large for the head: `count` immutable parts, written before the completion. */

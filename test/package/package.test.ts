@@ -27,7 +27,16 @@ beforeAll(async () => {
   tarball = join(folder, fileNameIn(packed))
   mkdirSync(installed, { recursive: true })
   await run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'], folder)
-  for (const peer of ['@types', '@aws-lambda-powertools', '@aws-sdk', '@smithy', '@middy', 'undici-types', 'tslib']) {
+  for (const peer of [
+    '@types',
+    '@aws-lambda-powertools',
+    '@aws-sdk',
+    '@opentelemetry',
+    '@smithy',
+    '@middy',
+    'undici-types',
+    'tslib',
+  ]) {
     symlinkSync(join(root, 'node_modules', peer), join(folder, 'node_modules', peer))
   }
 }, 120_000)

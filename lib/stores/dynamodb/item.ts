@@ -32,7 +32,7 @@ export { memberName, number, present, text } from './optional.ts'
  * | `s` `n` `fp` `hd` | once | `P` in progress, `C` completed; attempt; fingerprint; 1: hold |
  * | `cp` `rt` `e` | once | checkpoints, retired downstream keys, epoch |
  * | `cr` `tk` | once | whom the owner has taken over to find out about (`f` `n`); token of the transaction that completed it |
- * | `r` `rf` `rc` `rb` `rp` | once | retained until (epoch ms); the result's form, codec, body or pointer |
+ * | `r` `rf` `rc` `rb` `rp` `rw` | once | retained until (epoch ms); the result's form, codec, body or pointer, trace |
  * | `h` `hf` `w` `pl` | lock | the pool: members by owner (`x` `l` `w` `lb`), their fences, the sum of the weights, the limit |
  * | `q` `qm` | lock | the queue: owners in order, and by owner what they say (`x` alive until, `l`, `lb`) |
  */
@@ -94,10 +94,11 @@ const onceFields = (record: OnceRecord): Optional => ({
   ...(record.result && resultFields(record.result)),
 })
 
-export const resultFields = ({ form, codec, body }: StoredResult): Item =>
+export const resultFields = ({ form, codec, body, traceparent }: StoredResult): Item =>
   present({
     rf: text(form),
     rc: text(codec),
+    rw: text(traceparent),
     ...(body instanceof Uint8Array
       ? { rb: { B: body } }
       : { rp: { M: present({ o: text(body.owner), c: number(body.count), n: number(body.bytes), h: text(body.sha256) }) } }),
@@ -171,13 +172,15 @@ function resultOf(fields: Fields): StoredResult {
   const form = fields.text('rf')
   if (form !== 'value' && form !== 'error' && form !== 'unstorable') throw unreadable(fields.key, 'its result has no form')
   const codec = fields.needed(fields.text('rc'), 'rc')
+  const traceparent = fields.text('rw')
   const body = fields.bytes('rb')
-  if (body) return { form, codec, body }
+  if (body) return { form, codec, body, traceparent }
   const pointer = fields.nested('rp')
   if (!pointer) throw unreadable(fields.key, 'its result has no body')
   return {
     form,
     codec,
+    traceparent,
     body: {
       owner: pointer.needed(pointer.text('o'), 'o'),
       count: pointer.needed(pointer.number('c'), 'c'),
