@@ -73,7 +73,7 @@ async function attempt(identity: Identity, step: Step, patience: Patience): Prom
         throw mismatch(identity.key, reply.status)
       case 'in-progress':
         refused = true
-        await untilFree(identity.key, reply, { step, patience })
+        await untilFree(identity.key, reply, { step, patience, reconciles: identity.plan.reconcile !== undefined })
         break
       case 'stale':
         stale++
@@ -103,7 +103,17 @@ async function sendBegin(identity: Identity, step: Step, refused: boolean): Prom
   const { leaseMs } = lease
   try {
     const reply = await store.execute(
-      { type: 'once.begin', key, owner, leaseMs, retainMs: plan.retainMs, fingerprint, hold: plan.hold, label },
+      {
+        type: 'once.begin',
+        key,
+        owner,
+        leaseMs,
+        retainMs: plan.retainMs,
+        fingerprint,
+        hold: plan.hold,
+        reconcile: plan.reconcile && true,
+        label,
+      },
       { onRequest: step.onRequest, timeoutMs: requestTime(deadline) },
     )
     return { kind: 'replied', reply, owner, lease, sentAt }

@@ -30,6 +30,8 @@ export function handleOf(attempt: Attempt): Operation {
       return downstreamKey(name)
     },
     extend: (ms) => attempt.keeper.extend(checkedMs(ms, attempt.identity.plan)),
+    checkpoint: (name, fn) => attempt.checkpoints.take(name, fn),
+    transact: (items, result) => attempt.transact(items, result),
   }
 }
 
@@ -62,10 +64,12 @@ export function unprotectedHandle(plan: Plan, key: RecordKey | undefined): Opera
     downstreamKey: (name) => downstreamKeyOf({ record, epoch: 0, name: checkedName(name), generation: 0 }),
     retireDownstreamKey: refuse,
     extend: async () => undefined,
+    checkpoint: async <T>(_name: string, fn: () => T): Promise<Awaited<T>> => await fn(),
+    transact: refuse,
   }
 }
 
-function checkedName(name: string): string {
+export function checkedName(name: string): string {
   if (typeof name === 'string' && name.length > 0 && name.length <= MAX_NAME_CHARS) return name
   throw new AlonceError('KEY_INVALID', `A downstream key needs a name of 1 to ${MAX_NAME_CHARS} characters.`)
 }

@@ -80,6 +80,16 @@ export class LeaseKeeper {
     this.#cancelWatch?.()
   }
 
+  /** The attempt goes on after all. */
+  resume(): void {
+    if (this.#end || !this.#resting) return
+    this.#resting = false
+    const { leaseMs, renewed } = this.#held.lease
+    if (!renewed) return
+    this.#renewAfter(Math.max(0, this.leftMs() - (leaseMs * 2) / 3))
+    this.#watch()
+  }
+
   /** What is left of the lease for somebody who errs on the safe side. Milliseconds. */
   leftMs(): number {
     const { store } = this.#held
@@ -143,6 +153,7 @@ export class LeaseKeeper {
         () => this.#renewAfter(Math.min(RETRY_MS * 2 ** this.#failures++, leaseMs / 9)),
       )
     }
+    this.#cancelRenewal?.()
     if (!this.#resting) this.#cancelRenewal = this.#held.store.runtime.timer.after(ms, renew, 'background')
   }
 

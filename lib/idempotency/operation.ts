@@ -3,15 +3,17 @@ import { findContext, type LambdaContext } from '../runtime/invocation.ts'
 import { AlonceError, isAlonceError } from '../store/errors.ts'
 import { escapePart } from '../store/key.ts'
 import type { Fence } from '../store/record.ts'
+import type { TransactItem } from '../store/transaction.ts'
 import { type Claimed, claim, type Identity } from './claim.ts'
 import { freezeDeadline } from './deadline.ts'
-import { handleOf, unprotectedHandle } from './handle.ts'
+import { unprotectedHandle } from './handle.ts'
 import { fingerprintOf, onceKey } from './key.ts'
 import type { OperationSignal } from './lease.ts'
 import type { Plan } from './options.ts'
 import { recall } from './outcome.ts'
 import { consult } from './predecessor.ts'
-import { Attempt } from './running.ts'
+import { reconcile } from './reconcile.ts'
+import { Attempt, runningOf } from './running.ts'
 import { beginStep, tellerOf } from './telling.ts'
 
 /** The running attempt, as the code inside it sees it. */
@@ -43,6 +45,27 @@ export interface Operation {
    * @throws OperationEndedError when the attempt has ended or lost its record; AlonceError `STORE_UNAVAILABLE`
    */
   extend(ms: number): Promise<void>
+  /**
+   * A recovery point: runs `fn` and keeps its value under `name`, so that a later attempt at the same payload, after a crash or a
+   * failure, gets the value and does not run it. What `fn` throws comes out, and is not kept. A value that can't be kept (larger
+   * than 256 KiB, not serializable, the store is away) is told by the event `checkpoint-failed`: `fn` has run, so its value is
+   * returned. At most 32 for an operation.
+   *
+   * @throws OperationEndedError when the attempt has ended or lost its record; AlonceError `KEY_INVALID` for the name,
+   * `CONFIG_INVALID` for too many, `RECORD_UNREADABLE`
+   */
+  checkpoint<T>(name: string, fn: () => T): Promise<Awaited<T>>
+  /**
+   * Writes `items` and completes the operation with `result`, in one DynamoDB transaction: both or neither, and neither when
+   * another attempt owns the operation now. Resolves to `result`, which is what the caller gets, whatever the function returns
+   * afterwards; what it throws afterwards reaches the caller, and changes nothing in the record.
+   *
+   * @param items as for lib-dynamodb's `TransactWriteCommand`; at most 99, and 4 MB
+   * @throws TransactionRefusedError when an item's condition does not hold: nothing was written, the operation goes on;
+   * OperationEndedError when the attempt has ended or lost its record; AlonceError `CONFIG_INVALID`, `RESULT_TOO_LARGE`,
+   * `RESULT_NOT_SERIALIZABLE`, `STORE_UNAVAILABLE` (its `maybeApplied` tells whether the operation goes on)
+   */
+  transact<R>(items: readonly TransactItem[], result: R): Promise<R>
 }
 
 const operations = new AsyncLocalStorage<Operation>()
@@ -114,12 +137,18 @@ export async function beginOperation(plan: Plan, call: Call): Promise<Begun> {
   const claimed = await claim(identity)
   switch (claimed.kind) {
     case 'claimed':
-      return { kind: 'run', running: runningOf(new Attempt(identity, claimed)) }
+      return started(new Attempt(identity, claimed))
     case 'completed':
       return recall(claimed.result, plan.codec, identity.key)
     case 'unavailable':
       return withoutStore(identity, claimed)
   }
+}
+
+async function started(attempt: Attempt): Promise<Begun> {
+  const decide = attempt.identity.plan.reconcile
+  if (decide && attempt.claim.started.crashed) return reconcile(attempt, decide)
+  return { kind: 'run', running: runningOf(attempt) }
 }
 
 /** Fixes what identifies the call. `undefined`: it has no key, and runs unprotected. */
@@ -152,14 +181,4 @@ function withoutStore(identity: Identity, { error, step }: Claimed & { kind: 'un
   }
   tell('run-unprotected', { reason: 'store-unavailable', code: error.code, ...step.measured() })
   return { kind: 'unprotected', handle: unprotectedHandle(plan, key) }
-}
-
-function runningOf(attempt: Attempt): Running {
-  return {
-    handle: handleOf(attempt),
-    complete: (value) => attempt.complete(value),
-    fail: (error) => attempt.fail(error),
-    giveBack: () => attempt.giveBack(),
-    stop: () => attempt.stop(),
-  }
 }

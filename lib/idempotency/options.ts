@@ -5,6 +5,7 @@ import type { Store } from '../store/store.ts'
 import { DAY_MS } from '../store/time.ts'
 import { type Codec, jsonCodec } from './codec.ts'
 import type { Predecessor } from './predecessor.ts'
+import type { Reconcile } from './reconcile.ts'
 
 export type FailurePolicy = 'retry' | 'store'
 
@@ -32,8 +33,11 @@ export interface IdempotencyOptions<A extends readonly unknown[] = readonly unkn
    * error is final and thrown again, with its name and message. Errors of Alonce are never final unless a function says so.
    */
   readonly failure?: FailurePolicy | ((error: unknown) => FailurePolicy) | undefined
-  /** `retry` (default): when a lease ends without an outcome, the next call runs. `hold`: nobody runs until someone decides. */
-  readonly onCrash?: 'retry' | 'hold' | undefined
+  /**
+   * `retry` (default): when a lease ends without an outcome, the next call runs. `hold`: nobody runs until someone decides. A
+   * `reconcile` function decides: the next call asks it what became of the attempt, before anything runs.
+   */
+  readonly onCrash?: 'retry' | 'hold' | { readonly reconcile: Reconcile } | undefined
   /**
    * Availability instead of consistency, for throttling, time-outs and 5xx at begin only. Whoever has already been told of a
    * running attempt is rejected in any case. Default: `reject`.
@@ -71,6 +75,7 @@ export interface Plan {
   readonly retainMs: number
   readonly failure: (error: unknown) => FailurePolicy
   readonly hold: boolean
+  readonly reconcile: Reconcile | undefined
   readonly onStoreUnavailable: 'reject' | 'run-unprotected'
   readonly onUnstorableResult: 'keep' | 'retry'
   readonly codec: Codec
@@ -104,7 +109,7 @@ export function planOf<A extends readonly unknown[]>(options: IdempotencyOptions
     waitMs: optionalMs('waitMs', options.waitMs, [0, MAX_WAIT_MS]) ?? 0,
     retainMs: optionalMs('retainMs', options.retainMs, [1, MAX_RETAIN_MS]) ?? DAY_MS,
     failure: failureOf(options.failure),
-    hold: oneOf('onCrash', options.onCrash ?? 'retry', ['retry', 'hold']) === 'hold',
+    ...crashPolicy(options.onCrash),
     onStoreUnavailable: oneOf('onStoreUnavailable', options.onStoreUnavailable ?? 'reject', POLICIES),
     onUnstorableResult: oneOf('onUnstorableResult', options.onUnstorableResult ?? 'keep', ['keep', 'retry']),
     codec: codecOf(options.codec),
@@ -191,6 +196,12 @@ function failureOf(given: IdempotencyOptions['failure']): Plan['failure'] {
   const policy = oneOf('failure', given ?? 'retry', ['retry', 'store'])
   // An error of Alonce (a lock is held, the store is away) says that the work is not done, never that it can't be.
   return (error) => (isAlonceError(error) ? 'retry' : policy)
+}
+
+function crashPolicy(given: IdempotencyOptions['onCrash'] = 'retry'): Pick<Plan, 'hold' | 'reconcile'> {
+  if (typeof given === 'object' && typeof given?.reconcile === 'function') return { hold: true, reconcile: given.reconcile }
+  if (given === 'retry' || given === 'hold') return { hold: given === 'hold', reconcile: undefined }
+  throw configInvalid('onCrash', 'must be "retry", "hold" or { reconcile }, a function.')
 }
 
 function codecOf(codec: Codec | undefined): Codec {

@@ -1,18 +1,18 @@
 import type { OnceEventName } from '../events/events.ts'
-import { sleep } from '../runtime/runtime.ts'
 import type { Replies } from '../store/command.ts'
 import { AlonceError, InvariantError, isAlonceError } from '../store/errors.ts'
 import type { StoredResult } from '../store/record.ts'
-import { type Claim, claim, type Identity, requestTime } from './claim.ts'
+import type { TransactItem } from '../store/transaction.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { type Claim, type Identity, requestTime } from './claim.ts'
+import { handleOf } from './handle.ts'
 import { LeaseKeeper } from './lease.ts'
+import type { Running } from './operation.ts'
 import type { FailurePolicy } from './options.ts'
 import { recall, storedError, storedValue, type UnstorableCode, unstorable } from './outcome.ts'
+import { persist } from './persist.ts'
 import { beginStep, type Details, type Step } from './telling.ts'
-
-/** How long the caller's answer may be held up by a completion that the store does not take. */
-const COMPLETION_PATIENCE_MS = 10_000
-const COMPLETION_PAUSE_MS = 100
-const LONGEST_COMPLETION_PAUSE_MS = 2000
+import { type Settlement, settle } from './transacting.ts'
 
 type Completion = Replies['once.complete']['outcome']
 
@@ -22,7 +22,10 @@ export class Attempt {
   readonly claim: Claim
   readonly keeper: LeaseKeeper
   readonly #life: Step
+  #checkpoints: Checkpoints | undefined
   #ended = false
+  #transaction: Promise<Settlement> | undefined
+  #settlement: Settlement | undefined
 
   constructor(identity: Identity, claimed: Claim) {
     const { plan, key, tell } = identity
@@ -34,6 +37,24 @@ export class Attempt {
     this.keeper = new LeaseKeeper({ store: plan.store, key, owner, fence, lease, sentAt, tell, expiresAtMs })
   }
 
+  get checkpoints(): Checkpoints {
+    this.#checkpoints ??= new Checkpoints(this)
+    return this.#checkpoints
+  }
+
+  /** See `Operation.transact`. */
+  async transact<R>(items: readonly TransactItem[], result: R): Promise<R> {
+    if (this.keeper.over || this.#transaction !== undefined) throw this.keeper.endedError()
+    this.#transaction = settle(this, items, result)
+    try {
+      this.#settlement = await this.#transaction
+    } finally {
+      this.#transaction = undefined
+    }
+    if (this.#settlement.as === 'completed') return result
+    throw this.#settlement.error
+  }
+
   stop(): void {
     this.keeper.stop('ended')
   }
@@ -42,6 +63,9 @@ export class Attempt {
   async complete(value: unknown): Promise<unknown> {
     if (this.#ended) return value
     this.#ended = true
+    const settlement = await this.#settled()
+    if (settlement?.as === 'completed') return settlement.value
+    if (settlement) return this.#successorsOutcome()
     const step = this.#step()
     const result = await this.#encoded(value)
     const outcome = typeof result === 'string' ? await this.#unstorable(result, step) : await this.#record(result, step)
@@ -53,9 +77,18 @@ export class Attempt {
   async fail(error: unknown): Promise<void> {
     if (this.#ended) return
     this.#ended = true
+    const settlement = await this.#settled()
     const step = this.#step()
-    if (this.#policy(error) === 'store') await this.#record(storedError(error), step).catch(() => undefined)
-    else await this.#abandon(step)
+    if (!settlement && this.#policy(error) === 'store') await this.#record(storedError(error), step).catch(() => undefined)
+    // After it, a transaction that is still on its way is refused.
+    else if (settlement?.as !== 'completed' && settlement?.as !== 'lost') await this.#abandon(step)
+  }
+
+  /** The error is final, whatever the policy. Never throws. */
+  async failForGood(error: unknown): Promise<void> {
+    if (this.#ended) return
+    this.#ended = true
+    await this.#record(storedError(error), this.#step()).catch(() => undefined)
   }
 
   /** See `Running.giveBack`. */
@@ -63,6 +96,13 @@ export class Attempt {
     if (this.#ended) return
     this.#ended = true
     await this.#abandon(this.#step())
+  }
+
+  /** What the attempt's transaction has made of it, one that the function did not wait for too. */
+  async #settled(): Promise<Settlement | undefined> {
+    if (this.#transaction !== undefined) await this.#transaction.catch(() => undefined)
+    if (this.#settlement) this.keeper.stop('ended')
+    return this.#settlement
   }
 
   #step(): Step {
@@ -98,7 +138,10 @@ export class Attempt {
   async #record(result: StoredResult, step: Step, code?: UnstorableCode): Promise<Completion | 'failed'> {
     this.keeper.rest()
     try {
-      const outcome = await this.#send(result, step)
+      const { plan, key } = this.identity
+      const traced = { ...result, traceparent: this.identity.traceparent }
+      const command = { type: 'once.complete', key, owner: this.claim.owner, result: traced, retainMs: plan.retainMs } as const
+      const { outcome } = await persist(this, step, (options) => plan.store.execute(command, options))
       this.#tellCompletion(outcome, step, code)
       return outcome
     } catch (error) {
@@ -129,30 +172,6 @@ export class Attempt {
     this.identity.tell(event, { fence, attempt, ...step.measured(), ...details })
   }
 
-  /** Sends the completion until there is an answer, as long as the lease, the invocation and the caller's patience allow. */
-  async #send(result: StoredResult, step: Step): Promise<Completion> {
-    const { plan, key, deadline } = this.identity
-    const { store } = plan
-    const traced = { ...result, traceparent: this.identity.traceparent }
-    const command = { type: 'once.complete', key, owner: this.claim.owner, result: traced, retainMs: plan.retainMs } as const
-    const firstSentAtMs = store.now().latest
-    const until = store.runtime.clock.monotonic() + COMPLETION_PATIENCE_MS
-    let resent = false
-    for (let tries = 0; ; tries++) {
-      try {
-        const options = { resent, firstSentAtMs, onRequest: step.onRequest, timeoutMs: requestTime(deadline) }
-        return (await store.execute(command, options)).outcome
-      } catch (error) {
-        if (!isAlonceError(error, 'STORE_UNAVAILABLE')) throw error
-        resent ||= error.maybeApplied !== false
-        const pause = Math.min(LONGEST_COMPLETION_PAUSE_MS, COMPLETION_PAUSE_MS * 2 ** tries)
-        const left = Math.min(until - store.runtime.clock.monotonic(), this.keeper.leftMs())
-        if (pause > deadline.spare(left)) throw error
-        await sleep(store.runtime.timer, pause)
-      }
-    }
-  }
-
   /** Gives the record back. Never throws: the claim then stays until its lease ends. */
   async #abandon(step: Step, code?: UnstorableCode): Promise<void> {
     const { plan, key, deadline } = this.identity
@@ -178,8 +197,7 @@ export class Attempt {
   async #successorsOutcome(): Promise<unknown> {
     const { plan, key } = this.identity
     const record = await plan.store.read(key).catch(() => undefined)
-    const completed = record?.kind === 'once' && record.status === 'completed'
-    const found = completed ? await this.#fetchCompleted().catch(() => undefined) : undefined
+    const found = record?.kind === 'once' && record.status === 'completed' ? record.result : undefined
     const outcome = found && (await recall(found, plan.codec, key))
     if (outcome) this.identity.tell('replayed', { reason: 'lost', traceparent: found?.traceparent })
     if (outcome?.kind === 'replay') return outcome.value
@@ -188,16 +206,14 @@ export class Attempt {
       'This attempt finished when the record was no longer its own: its lease had ended, and another attempt may have run, whose outcome is not known yet. Call again under the same key to get the outcome that counts.'
     throw new AlonceError('OUTCOME_UNCERTAIN', message, { key })
   }
+}
 
-  /** By a begin that is refused: only that brings a large result along. */
-  async #fetchCompleted(): Promise<StoredResult | undefined> {
-    const silent = { ...this.identity, tell: () => undefined, plan: { ...this.identity.plan, waitMs: 0, hold: false } }
-    const claimed = await claim(silent)
-    if (claimed.kind === 'completed') return claimed.result
-    // Its retention ended in between: this call has had its run.
-    if (claimed.kind === 'claimed') {
-      await silent.plan.store.execute({ type: 'once.abandon', key: silent.key, owner: claimed.owner })
-    }
-    return undefined
+export function runningOf(attempt: Attempt): Running {
+  return {
+    handle: handleOf(attempt),
+    complete: (value) => attempt.complete(value),
+    fail: (error) => attempt.fail(error),
+    giveBack: () => attempt.giveBack(),
+    stop: () => attempt.stop(),
   }
 }

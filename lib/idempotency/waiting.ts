@@ -52,6 +52,8 @@ export class Patience {
 export interface Waiting {
   readonly patience: Patience
   readonly step: Step
+  /** The waiter may take a held attempt over, to find out what became of it. */
+  readonly reconciles: boolean
 }
 
 /** What is known of the attempt that is in the way. */
@@ -63,23 +65,23 @@ type Running = Pick<InProgress, 'fence' | 'expiresAtMs' | 'hold' | 'label'>
  *
  * @throws AlonceError `IN_PROGRESS` when the patience ends first
  */
-export async function untilFree(key: RecordKey, seen: InProgress, { patience, step }: Waiting): Promise<void> {
+export async function untilFree(key: RecordKey, seen: InProgress, { patience, step, reconciles }: Waiting): Promise<void> {
   let running: Running = seen
   for (;;) {
     const leftMs = leaseLeftMs(running, patience.store)
     if (patience.leftMs() <= 0 || (running.hold && leftMs < 0)) throw inProgress(key, running, leftMs)
     await patience.pause({ expiresAtMs: running.expiresAtMs, leftMs })
-    const record = await look(key, { patience, step })
+    const record = await look(key, patience, step)
     if (record === 'unknown') continue
     if (record?.kind !== 'once' || record.status !== 'in-progress') return
     const { fence, expiresAtMs = 0, hold = false, label } = record
-    running = { fence, expiresAtMs, hold, label }
+    running = { fence, expiresAtMs, hold: hold && !reconciles, label }
     if (!running.hold && leaseLeftMs(running, patience.store) < 0) return
   }
 }
 
 /** A read that finds no answer is no news. */
-async function look(key: RecordKey, { patience, step }: Waiting): Promise<AlonceRecord | undefined | 'unknown'> {
+async function look(key: RecordKey, patience: Patience, step: Step): Promise<AlonceRecord | undefined | 'unknown'> {
   try {
     const timeoutMs = Math.max(RETRY_AFTER_AT_LEAST_MS, patience.leftMs())
     return await patience.store.read(key, { onRequest: step.onRequest, timeoutMs })
@@ -93,12 +95,14 @@ async function look(key: RecordKey, { patience, step }: Waiting): Promise<Alonce
 const leaseLeftMs = (running: Running, store: Store): number => running.expiresAtMs - store.now().earliest
 
 function inProgress(key: RecordKey, running: Running, leftMs: number): AlonceError {
-  if (running.hold && leftMs < 0) {
-    const message =
-      'An earlier attempt ended without an outcome, and the operation is held (onCrash: "hold"). Find out what it did, then forget the record: only then will it run again.'
-    return new AlonceError('IN_PROGRESS', message, { key, holder: running.label, fence: running.fence })
-  }
+  if (running.hold && leftMs < 0) return unresolved(key, running)
   const retryAfterMs = Math.ceil(Math.min(RETRY_AFTER_AT_MOST_MS, Math.max(RETRY_AFTER_AT_LEAST_MS, leftMs)))
   const message = `Another attempt at this operation is running. Try again in ${retryAfterMs} ms, under the same key.`
   return new AlonceError('IN_PROGRESS', message, { key, retryAfterMs, holder: running.label, fence: running.fence })
+}
+
+export function unresolved(key: RecordKey, { fence, label }: Pick<Running, 'fence' | 'label'>): AlonceError {
+  const message =
+    'An earlier attempt ended without an outcome, and the operation is held (onCrash). Find out what it did, then forget the record: only then will it run again.'
+  return new AlonceError('IN_PROGRESS', message, { key, holder: label, fence })
 }

@@ -35,10 +35,8 @@ async function refusal(store: Store, command: OnceBegin, options: SendOptions): 
   switch (reply.outcome) {
     case 'in-progress':
     case 'mismatch':
-      return reply
     case 'completed':
-      // A large result is left as its pointer by a read, and is brought along by a refused begin.
-      return reply.result.body instanceof Uint8Array ? reply : undefined
+      return reply
     case 'started':
     case 'stale':
       return undefined

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'OUTCOME_UNCERTAIN'
   | 'CONFIG_INVALID'
   | 'RECORD_UNREADABLE'
+  | 'TRANSACTION_REFUSED'
 
 const STATUS: { readonly [code in ErrorCode]: number } = {
   LOCK_HELD: 409,
@@ -39,6 +40,7 @@ const STATUS: { readonly [code in ErrorCode]: number } = {
   OUTCOME_UNCERTAIN: 503,
   CONFIG_INVALID: 500,
   RECORD_UNREADABLE: 500,
+  TRANSACTION_REFUSED: 409,
 }
 
 export interface ErrorDetails {

@@ -43,7 +43,7 @@ export interface Store {
    */
   execute<C extends Command>(command: C, options?: SendOptions): Promise<ReplyTo<C>>
 
-  /** The record as it is now, by a linearizable read. A large result is left as its pointer. */
+  /** The record as it is now, by a linearizable read, its result included. */
   read(key: RecordKey, options?: SendOptions): Promise<AlonceRecord | undefined>
 
   /** The store's clock as this process knows it, without a request. */

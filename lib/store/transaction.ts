@@ -1,4 +1,5 @@
 import type { Lost, OnceComplete, Uncertain } from './command.ts'
+import { AlonceError } from './errors.ts'
 import type { Fence, RecordKey } from './record.ts'
 import type { SendOptions } from './store.ts'
 
@@ -68,4 +69,19 @@ export interface Transactions {
   transact(command: TokenCompletion, items: readonly TransactItem[], options?: SendOptions): Promise<Transacted>
   /** Holds in a transaction only while the lock's record shows this owner and this fence. */
   guard(key: RecordKey, grant: { readonly owner: string; readonly fence: Fence }): GuardItem
+}
+
+/** One of the items that the caller gave to `transact` was refused. Nothing was written, and the operation goes on. */
+export class TransactionRefusedError extends AlonceError {
+  /** Which of the caller's items, from 0. */
+  readonly index: number
+  /** DynamoDB's word for it: `ConditionalCheckFailed`, `ValidationError`, … */
+  readonly reason: string
+
+  constructor({ index, reason }: ItemRefused, key: RecordKey) {
+    const message = `Item ${index} of the transaction was refused (${reason}), so nothing was written. Try otherwise, or fail.`
+    super('TRANSACTION_REFUSED', message, { key })
+    this.index = index
+    this.reason = reason
+  }
 }

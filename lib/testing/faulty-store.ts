@@ -3,6 +3,7 @@ import type { Command, ReplyTo } from '../store/command.ts'
 import { AlonceError, type ErrorDetails } from '../store/errors.ts'
 import type { AlonceRecord, RecordKey } from '../store/record.ts'
 import type { SendOptions, Store } from '../store/store.ts'
+import type { TokenCompletion, Transacted, TransactItem } from '../store/transaction.ts'
 import { type RequestType, Throttled, Wire } from './wire.ts'
 
 export interface FaultyStoreOptions {
@@ -67,9 +68,19 @@ export function faultyStore(inner: Store, options: FaultyStoreOptions = {}): Fau
     })
   }
 
+  const transactions = inner.transactions && {
+    transact: (command: TokenCompletion, items: readonly TransactItem[], given: SendOptions = {}): Promise<Transacted> =>
+      withinTime(
+        given,
+        persist('transact', given, (options) => inner.transactions?.transact(command, items, options) as Promise<Transacted>),
+      ),
+    guard: inner.transactions.guard,
+  }
+
   return {
     name: inner.name,
     capabilities: inner.capabilities,
+    transactions,
     runtime,
     wire,
     now: () => inner.now(),

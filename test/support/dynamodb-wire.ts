@@ -3,6 +3,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import { Readable } from 'node:stream'
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import type { Store } from '../../lib/store/store.ts'
+import type { Transacted } from '../../lib/store/transaction.ts'
 import type { CommandSender } from '../../lib/stores/dynamodb/dynamodb-store.ts'
 import { type RequestType, Throttled, type Wire } from '../../lib/testing/wire.ts'
 import type { World } from './world.ts'
@@ -48,6 +49,10 @@ export function labelled(store: Store): Store {
     name: store.name,
     capabilities: store.capabilities,
     runtime: store.runtime,
+    transactions: store.transactions && {
+      ...store.transactions,
+      transact: (...given) => command.run('transact', async () => store.transactions?.transact(...given) as Promise<Transacted>),
+    },
     now: () => store.now(),
     execute: (sent, options) => command.run(sent.type, () => store.execute(sent, options)),
     read: (key, options) => command.run('read', () => store.read(key, options)),

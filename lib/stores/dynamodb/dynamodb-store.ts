@@ -1,16 +1,21 @@
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Command, Reply, ReplyTo } from '../../store/command.ts'
+import type { Command, OnceComplete, Reply, ReplyTo } from '../../store/command.ts'
+import { AlonceError, isAlonceError } from '../../store/errors.ts'
 import type { AlonceRecord, RecordKey } from '../../store/record.ts'
 import type { Capabilities, SendOptions, Store } from '../../store/store.ts'
 import { DAY_MS, type Interval } from '../../store/time.ts'
+import type { TokenCompletion, Transacted, TransactItem, Transactions } from '../../store/transaction.ts'
 import { Execution } from './execution.ts'
 import { ttlSeconds } from './item.ts'
+import { LargeCheckpoints } from './large-checkpoints.ts'
 import { type DynamoDBStoreOptions, dynamodbOptions, type Settings } from './options.ts'
 import { MAX_RESULT_BYTES, Results } from './results.ts'
 import { Call, Requests } from './send.ts'
 import { Sightings } from './sightings.ts'
-import { Table } from './table.ts'
+import { Table, type TableNames } from './table.ts'
 import { TableClock } from './table-clock.ts'
+import { guardItem, TransactionExecution } from './transact.ts'
+import { marshalled, ofTransaction } from './transact-items.ts'
 
 export { type CreateTableOptions, createTable } from './create-table.ts'
 export type { DynamoDBStoreOptions } from './options.ts'
@@ -34,20 +39,28 @@ class DynamoDBStore implements Store {
   /** Shorter leases would end within what the server's clock is uncertain by. */
   readonly capabilities: Capabilities = { minLeaseMs: 3000, maxResultBytes: MAX_RESULT_BYTES }
   readonly runtime: Runtime
+  readonly transactions: Transactions = {
+    transact: (command, items, options) => this.#transact(command, items, options),
+    guard: (key, grant) => guardItem(this.#names, key, grant),
+  }
   readonly #settings: Settings
   readonly #clock: TableClock
   readonly #table: Table
+  readonly #names: TableNames
+  readonly #requests: Requests
   readonly #results: Results
+  readonly #checkpoints: LargeCheckpoints
   readonly #sightings = new Sightings()
 
   constructor(settings: Settings) {
     this.#settings = settings
     this.runtime = settings.runtime
     this.#clock = new TableClock(settings.runtime.clock, settings.clockGuardMs)
-    const requests = new Requests(settings, this.#clock)
-    const names = { name: settings.tableName, namespace: settings.namespace }
-    this.#table = new Table(names, requests, this.#clock)
-    this.#results = new Results(names, requests)
+    this.#requests = new Requests(settings, this.#clock)
+    this.#names = { name: settings.tableName, namespace: settings.namespace }
+    this.#table = new Table(this.#names, this.#requests, this.#clock)
+    this.#results = new Results(this.#names, this.#requests)
+    this.#checkpoints = new LargeCheckpoints(this.#names, this.#requests)
   }
 
   async execute<C extends Command>(command: C, options: SendOptions = {}): Promise<ReplyTo<C>> {
@@ -61,9 +74,12 @@ class DynamoDBStore implements Store {
   }
 
   async read(key: RecordKey, options: SendOptions = {}): Promise<AlonceRecord | undefined> {
-    const { head, look } = await this.#table.get(key, this.#call(options))
+    const call = this.#call(options)
+    const { head, look } = await this.#table.get(key, call)
     if (head && (head.unclocked || this.#clock.basis === 'wall')) this.#sightings.outlasted(key, head, look)
-    return head?.record
+    const record = head?.record
+    if (record?.kind !== 'once' || !record.result) return record
+    return { ...record, result: await this.#results.load(key, record.result, call) }
   }
 
   now(): Interval {
@@ -75,15 +91,39 @@ class DynamoDBStore implements Store {
   }
 
   async #prepare(command: Command, call: Call): Promise<Command> {
-    if (command.type !== 'once.complete') return command
+    if (command.type === 'once.complete') return this.#putResultAside(command, call)
+    if (command.type !== 'once.checkpoint') return command
+    return this.#checkpoints.putAside(command, this.#clock.instant().latest, call)
+  }
+
+  #putResultAside<C extends OnceComplete>(command: C, call: Call): Promise<C> {
     const ttl = ttlSeconds(this.#clock.instant().latest + command.retainMs + DAY_MS)
     return this.#results.putAside(command, ttl, call)
   }
 
-  /** A replay gets its result as it was, wherever it lies. */
+  /** A replay gets its result as it was, and an attempt its checkpoints, wherever they lie. */
   async #complete(key: RecordKey, reply: Reply, call: Call): Promise<Reply> {
+    if (reply.outcome === 'started' || reply.outcome === 'exists') return this.#checkpoints.load(key, reply, call)
     if (reply.outcome !== 'completed' || !('result' in reply)) return reply
     return { ...reply, result: await this.#results.load(key, reply.result, call) }
+  }
+
+  async #transact(command: TokenCompletion, given: readonly TransactItem[], options: SendOptions = {}): Promise<Transacted> {
+    const items = await marshalled(given)
+    const call = this.#call(options)
+    const { firstSentAtMs } = options
+    const instant = this.#clock.instant()
+    // By the time of its first sending, so that the caller's next sending has the same bytes.
+    const latest = firstSentAtMs !== undefined && Number.isFinite(firstSentAtMs) ? firstSentAtMs : instant.latest
+    const sending = { ...instant, latest, sentAtMs: latest }
+    try {
+      const task = { command: await this.#putResultAside(command, call), items, call, sending }
+      return await new TransactionExecution(this.#table, this.#requests, task).run()
+    } catch (error) {
+      if (!call.resent || isAlonceError(error, 'STORE_UNAVAILABLE')) throw ofTransaction(error)
+      const message = 'The transaction was sent, and what became of it is not known. See the cause.'
+      throw new AlonceError('STORE_UNAVAILABLE', message, { cause: error, key: command.key, maybeApplied: true })
+    }
   }
 }
 

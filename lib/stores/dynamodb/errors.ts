@@ -1,15 +1,25 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb'
+import type { AttributeValue, CancellationReason } from '@aws-sdk/client-dynamodb'
 import { AlonceError, configInvalid } from '../../store/errors.ts'
 
 /** What a failed request means. */
 export type Verdict =
   /** The condition did not hold; the item as it is, if the client hands it on. */
-  | { readonly kind: 'refused'; readonly item: { [name: string]: AttributeValue } | undefined }
+  | {
+      readonly kind: 'refused'
+      readonly item: { [name: string]: AttributeValue } | undefined
+      readonly by?: RefusedItem | undefined
+    }
   /** Worth another try. `sent` is false when the request can't have been applied. */
   | { readonly kind: 'again'; readonly sent: boolean }
   /** The signature was too old or too young. The SDK has learned the server's time from the reply: one more try. */
   | { readonly kind: 'skewed'; readonly error: AlonceError }
   | { readonly kind: 'fatal'; readonly error: AlonceError }
+
+/** An item of the caller's, by its place after our own, and DynamoDB's reason. */
+export interface RefusedItem {
+  readonly index: number
+  readonly reason: string
+}
 
 /** Refused before anything was written, and better next time. The SDK does not retry the conflicts of plain writes. */
 const BUSY: ReadonlySet<string> = new Set([
@@ -50,16 +60,39 @@ interface Thrown {
   readonly code: string | undefined
   readonly status: number | undefined
   readonly item: { [name: string]: AttributeValue } | undefined
+  readonly cancelled: readonly CancellationReason[] | undefined
 }
 
 export function judge(error: unknown, tableName: string): Verdict {
   const thrown = read(error)
   if (thrown.name === 'ConditionalCheckFailedException') return { kind: 'refused', item: thrown.item }
+  if (thrown.cancelled) return judgeCancelled(thrown.cancelled)
+  // Our own earlier sending, as its token says.
+  if (thrown.name === 'TransactionInProgressException') return { kind: 'again', sent: true }
   if (BUSY.has(thrown.name)) return { kind: 'again', sent: false }
   if (NEVER_SENT.has(thrown.code ?? '')) return { kind: 'again', sent: false }
   if (SKEWED.has(thrown.name)) return { kind: 'skewed', error: denied(thrown, tableName, error) }
   const fatal = explain(thrown, tableName, error)
   return fatal ? { kind: 'fatal', error: fatal } : { kind: 'again', sent: true }
+}
+
+/** Reasons that pass: another write met ours, or there was too much to do. */
+const BUSY_REASONS: ReadonlySet<string> = new Set([
+  'TransactionConflict',
+  'ThrottlingError',
+  'ProvisionedThroughputExceeded',
+  'RequestLimitExceeded',
+])
+
+/** A cancelled transaction has written nothing. Our own item is the first, and its refusal says more than any other. */
+function judgeCancelled(reasons: readonly CancellationReason[]): Verdict {
+  if (reasons[0]?.Code === 'ConditionalCheckFailed') return { kind: 'refused', item: reasons[0].Item }
+  const index = reasons.findIndex(({ Code = 'None' }) => Code !== 'None' && !BUSY_REASONS.has(Code))
+  if (index < 0) return { kind: 'again', sent: false }
+  const reason = reasons[index]?.Code ?? 'unknown'
+  if (index > 0) return { kind: 'refused', item: undefined, by: { index: index - 1, reason } }
+  const message = `DynamoDB refused our own item of the transaction (${reason}). Please report it.`
+  return { kind: 'fatal', error: new AlonceError('RECORD_UNREADABLE', message) }
 }
 
 function explain(thrown: Thrown, tableName: string, cause: unknown): AlonceError | undefined {
@@ -105,6 +138,7 @@ function read(error: unknown): Thrown {
     readonly [field: string]: unknown
     readonly $metadata?: { readonly httpStatusCode?: number }
     readonly Item?: { [name: string]: AttributeValue }
+    readonly CancellationReasons?: readonly CancellationReason[]
   }
   return {
     name: String(fields['name'] ?? ''),
@@ -112,5 +146,6 @@ function read(error: unknown): Thrown {
     code: typeof fields['code'] === 'string' ? fields['code'] : undefined,
     status: fields.$metadata?.httpStatusCode,
     item: fields.Item,
+    cancelled: fields['name'] === 'TransactionCanceledException' ? (fields.CancellationReasons ?? []) : undefined,
   }
 }

@@ -36,7 +36,7 @@ export class Results {
    * The same command, with a pointer for a large result. The parts are written before the completion, under the owner's
    * name: a zombie's parts touch nobody's, and without a completion nobody finds them before their TTL does.
    */
-  async putAside(command: OnceComplete, ttl: number, call: Call): Promise<OnceComplete> {
+  async putAside<C extends OnceComplete>(command: C, ttl: number, call: Call): Promise<C> {
     const { key, owner, result } = command
     const { body } = result
     if (!(body instanceof Uint8Array) || this.#fitsHead(key, result)) return command

@@ -3,7 +3,7 @@ import { type Runtime, sleep } from '../../runtime/runtime.ts'
 import { AlonceError } from '../../store/errors.ts'
 import type { SendOptions } from '../../store/store.ts'
 import { type Attempt, watch } from './attempts.ts'
-import { judge } from './errors.ts'
+import { judge, type RefusedItem } from './errors.ts'
 import type { Settings } from './options.ts'
 import type { TableClock } from './table-clock.ts'
 
@@ -20,10 +20,13 @@ export interface Request {
   build(): object
 }
 
-/** `Output` when it was done; when its condition did not hold, the item as it is, if known. */
+/**
+ * `Output` when it was done; when its condition did not hold, the item as it is, if known. `by`: not our own item of a
+ * transaction was refused, but one of the caller's.
+ */
 export type Answer<Output> =
   | { readonly refused: false; readonly output: Output }
-  | { readonly refused: true; readonly item: Item | undefined }
+  | { readonly refused: true; readonly item: Item | undefined; readonly by?: RefusedItem | undefined }
 
 /** What one call of the store's may spend, and whether something of it may have been applied already. */
 export class Call {
@@ -78,7 +81,7 @@ export class Requests {
       } catch (error) {
         const verdict = judge(error, tableName)
         if (request.writes && isUnsure(attempts, verdict.kind === 'again' && verdict.sent)) call.resent = true
-        if (verdict.kind === 'refused') return { refused: true, item: verdict.item }
+        if (verdict.kind === 'refused') return { refused: true, item: verdict.item, by: verdict.by }
         if (verdict.kind === 'fatal' || (verdict.kind === 'skewed' && skewed)) throw verdict.error
         skewed ||= verdict.kind === 'skewed'
         cause = error

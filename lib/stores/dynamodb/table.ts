@@ -1,4 +1,4 @@
-import { GetItemCommand, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { GetItemCommand, type Put, PutItemCommand, type Update, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import type { AlonceRecord, RecordKey } from '../../store/record.ts'
 import type { HotWrite } from './expression.ts'
 import { address, decodeHead, encodeHead, type Head, number, present } from './item.ts'
@@ -38,23 +38,26 @@ export class Table {
       new GetItemCommand({ TableName: this.#names.name, Key: address(this.#names.namespace, key), ConsistentRead: true })
     const answer = await this.#requests.deliver<{ Item?: Item }>({ writes: false, build }, call)
     const look = { sent, received: this.#clock.reading() }
-    return { head: this.#decode(answer.refused ? answer.item : answer.output.Item, key), look }
+    return { head: this.decode(answer.refused ? answer.item : answer.output.Item, key), look }
   }
 
   async update(key: RecordKey, write: HotWrite, call: Call): Promise<Written> {
-    const { update, condition, values, names, reply } = write
-    const build = (): object =>
-      new UpdateItemCommand({
-        TableName: this.#names.name,
-        Key: address(this.#names.namespace, key),
-        UpdateExpression: update,
-        ConditionExpression: condition,
-        ExpressionAttributeValues: values,
-        ...(Object.keys(names).length > 0 && { ExpressionAttributeNames: names }),
-        ReturnValues: reply ? 'NONE' : 'ALL_OLD',
-        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-      })
+    const input = this.updateOf(key, write)
+    const build = (): object => new UpdateItemCommand({ ...input, ReturnValues: write.reply ? 'NONE' : 'ALL_OLD' })
     return this.#write(key, build, call)
+  }
+
+  /** A hot write, for a request or a transaction. */
+  updateOf(key: RecordKey, { update, condition, values, names }: HotWrite): Update {
+    return {
+      TableName: this.#names.name,
+      Key: address(this.#names.namespace, key),
+      UpdateExpression: update,
+      ConditionExpression: condition,
+      ExpressionAttributeValues: values,
+      ...(Object.keys(names).length > 0 && { ExpressionAttributeNames: names }),
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    }
   }
 
   /** Replaces the head if it is still the one that `before` was read from: same fence, same version. */
@@ -63,31 +66,30 @@ export class Table {
     head: Head,
     change: { readonly before: AlonceRecord | undefined; readonly call: Call },
   ): Promise<Written> {
-    const { before, call } = change
-    const unchanged = {
+    const input = this.replacementOf(key, head, change.before)
+    return this.#write(key, () => new PutItemCommand(input), change.call)
+  }
+
+  replacementOf(key: RecordKey, head: Head, before: AlonceRecord | undefined): Put {
+    return {
+      TableName: this.#names.name,
+      Item: { ...address(this.#names.namespace, key), ...encodeHead(head) },
       ConditionExpression: before ? 'f = :f AND v = :v' : 'attribute_not_exists(pk)',
       ...(before && { ExpressionAttributeValues: present({ ':f': number(before.fence), ':v': number(before.version) }) }),
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     }
-    const build = (): object =>
-      new PutItemCommand({
-        TableName: this.#names.name,
-        Item: { ...address(this.#names.namespace, key), ...encodeHead(head) },
-        ...unchanged,
-        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-      })
-    return this.#write(key, build, call)
   }
 
   async #write(key: RecordKey, build: () => object, call: Call): Promise<Written> {
     const sent = this.#clock.reading()
     const answer: Answer<{ Attributes?: Item }> = await this.#requests.deliver({ writes: true, build }, call)
-    if (!answer.refused) return { applied: true, before: this.#decode(answer.output.Attributes, key) }
+    if (!answer.refused) return { applied: true, before: this.decode(answer.output.Attributes, key) }
     // No item: there is none, or the client has left it out.
     if (!answer.item) return { applied: false, ...(await this.get(key, call)) }
-    return { applied: false, head: this.#decode(answer.item, key), look: { sent, received: this.#clock.reading() } }
+    return { applied: false, head: this.decode(answer.item, key), look: { sent, received: this.#clock.reading() } }
   }
 
-  #decode(item: Item | undefined, key: RecordKey): Head | undefined {
+  decode(item: Item | undefined, key: RecordKey): Head | undefined {
     return item && decodeHead(item, key)
   }
 }
