@@ -35,12 +35,15 @@ interface Reply {
 
 async function forward(request: IncomingMessage, response: ServerResponse, { target, agent, transit }: Route): Promise<void> {
   const body = await readBody(request)
-  const parcel = { delivery: headerOf(request, DELIVERY_HEADER), step: headerOf(request, STEP_HEADER) ?? 'other' }
+  const parcel = { delivery: headerOf(request, DELIVERY_HEADER), step: headerOf(request, STEP_HEADER) ?? operationOf(request) }
   const reply = await transit(parcel, () => exchange(request, body, { target, agent }))
   // The Date header is the store's clock: it passes as DynamoDB wrote it.
   response.sendDate = false
   response.writeHead(reply.status, reply.headers).end(reply.body)
 }
+
+/** `PutItem`, `TransactWriteItems`, … for those who do not say which step of theirs it is. */
+const operationOf = (request: IncomingMessage): string => headerOf(request, 'x-amz-target')?.split('.')[1] ?? 'other'
 
 function exchange({ method, url, headers }: IncomingMessage, body: Buffer, route: Omit<Route, 'transit'>): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>()

@@ -7,6 +7,11 @@ export interface SettlementOptions {
   readonly documents: DynamoDBDocumentClient
   /** The table in which `functions/orders` books. */
   readonly tableName: string
+  /**
+   * A number, so that it is renewed while a run is at work and ends soon after a crash: Lambda runs a crashed invocation again
+   * after a minute, and finding the lock held then, that run would be skipped.
+   */
+  readonly leaseMs: number
   readonly onEvent?: OnEvent
 }
 

@@ -10,4 +10,5 @@ export const handler = settlementHandler({
   store: dynamodbStore({ tableName: process.env['ALONCE_TABLE'] }),
   documents: DynamoDBDocumentClient.from(new DynamoDBClient({})),
   tableName,
+  leaseMs: Number(process.env['SETTLEMENT_LEASE_MS'] ?? 30_000),
 })

@@ -3,6 +3,7 @@ import type { Context, ScheduledEvent } from 'aws-lambda'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type SettlementHandler, settlementHandler } from '../../functions/settlement/handler.ts'
 import { memoryStore } from '../../lib/stores/memory/memory-store.ts'
+import { faultyStore } from '../../lib/testing/faulty-store.ts'
 import { dynamodbMissing } from '../support/dynamodb-table.ts'
 import { type OrdersTable, ordersTable } from '../support/orders-table.ts'
 import { type SimulatedClient, World } from '../support/world.ts'
@@ -36,8 +37,12 @@ describe.skipIf(dynamodbMissing)('functions/settlement', () => {
         }
       },
     })
-    const handler = settlementHandler({ store, documents, tableName: table.tableName })
-    const run = (event: ScheduledEvent = tonight): ReturnType<SettlementHandler> => handler(event, invocation(world.client()))
+    /** In an environment of its own. */
+    const run = (event: ScheduledEvent = tonight, client = world.client()): ReturnType<SettlementHandler> => {
+      const own = faultyStore(store, { runtime: client })
+      const handler = settlementHandler({ store: own, documents, tableName: table.tableName, leaseMs: 30_000 })
+      return handler(event, invocation(client))
+    }
     return { world, gate, run }
   }
 
@@ -72,15 +77,18 @@ describe.skipIf(dynamodbMissing)('functions/settlement', () => {
     const event = { ...tonight, time: '2026-09-02T02:00:00Z' }
     await sell('m1', 100, day)
     gate.open = false
-    const zombie = run(event)
+    const environment = world.client()
+    const zombie = run(event, environment)
     zombie.catch(() => undefined)
     await world.settle()
     expect(gate.waiting).toHaveLength(1)
+    environment.freeze()
 
-    await world.advance(12_000)
+    await world.advance(30_001)
     await sell('m1', 50, day)
     gate.open = true
     expect(await world.run(run(event))).toMatchObject({ outcome: 'settled', merchants: 1 })
+    environment.thaw()
     gate.waiting[0]?.()
     await expect(world.run(zombie)).rejects.toMatchObject({ name: 'ConditionalCheckFailedException' })
     expect(await table.settled(day)).toMatchObject([{ sk: 'm1', totalMinor: 150 }])

@@ -10,6 +10,8 @@ export interface Passage {
   readonly invocation: Invocation
   /** The variable that has the server's address: `PAYMENT_PROVIDER_URL`. */
   readonly to: string
+  /** DynamoDB's name of the request: `UpdateItem`. */
+  readonly operation: string
   /** Counts the requests of the invocation, from 1. */
   readonly number: number
   readonly at: 'sending' | 'applied'
@@ -57,11 +59,11 @@ export class Network {
   }
 
   async #way(environment: Environment, [to, url]: [string, string]): Promise<[string, DynamodbProxy]> {
-    const transit: Transit = async (_parcel, apply) => {
+    const transit: Transit = async ({ step }, apply) => {
       const traffic = this.#traffic.get(environment)
       if (!traffic) return apply()
       const { invocation } = traffic
-      const passage = { environment, invocation, to, number: ++traffic.requests }
+      const passage = { environment, invocation, to, operation: step, number: ++traffic.requests }
       await this.#hazard({ ...passage, at: 'sending' })
       const answer = await apply()
       await this.#hazard({ ...passage, at: 'applied' })
