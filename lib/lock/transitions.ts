@@ -59,7 +59,7 @@ function acquire(record: LockRecord | undefined, command: LockAcquire, moment: M
   const dead = replaced(record, granted)
   // Who is taken over from is marked as gone: its late acquire must not bring it back (V3). One mark serves for all of them,
   // because its time is later than that of any sending of theirs.
-  const tombstone = dead === undefined ? record?.tombstone : { owner: dead, atMs: moment.earliest }
+  const tombstone = dead === undefined ? record?.tombstone : { owner: dead, atMs: moment.earliest, reason: 'taken over' }
   return next({ ...granted, tombstone }, { outcome: 'acquired', fence, expiresAtMs, tookOver: dead !== undefined })
 }
 
@@ -77,9 +77,12 @@ function sharedGrant(
   return { ...head, pool: joined(pool, owner, member), queue: [], purgeAtMs: poolPurgeAtMs(moment.latest) }
 }
 
-/** Whose lease had ended without a release. */
+/** Whose lease had ended without a release; of several the first by name, so that every store says the same. */
 const replaced = (before: LockRecord | undefined, after: LockRecord): string | undefined =>
-  before?.holder?.owner ?? Object.keys(before?.pool?.members ?? {}).find((owner) => !memberOf(after.pool, owner))
+  before?.holder?.owner ??
+  Object.keys(before?.pool?.members ?? {})
+    .filter((owner) => !memberOf(after.pool, owner))
+    .sort()[0]
 
 /** Why the lock can't be had now, by the store's clock: nothing has ended that may still be trusted (V5). */
 export function obstacle(
@@ -151,7 +154,7 @@ function release(record: LockRecord | undefined, command: LockRelease, moment: M
     const queue = record.queue.filter((waiter) => waiter.owner !== owner)
     return next({ ...freed(record, tombstone), holder: record.holder, queue }, { outcome: 'released' })
   }
-  // By its own release, not by an operator's break, which has a reason.
+  // By its own release, not by a takeover or an operator's break, which have a reason.
   const last = record?.tombstone
   if (!record?.holder && last?.owner === owner && last.reason === undefined) return same(record, { outcome: 'released' })
   return same(record, { outcome: moment.resent ? 'gone' : 'lost' })

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import type { Fault } from '../../lib/testing/wire.ts'
 
 /** Scripts for the model-based test: what clients do, what the network does to it, and how time goes on. */
-export type Kind = 'lock' | 'once'
+export type Kind = 'lock' | 'more locks' | 'once'
 
 export type Mishap = 'none' | Fault | 'outage' | 'outage-unseen' | 'held'
 
 export interface Act {
   readonly move: 'act'
   readonly owner: number
-  /** Whoever owns the record sends it, unless it acquires or begins. */
+  /** Whoever owns the record (holds, shares or queues for the lock) sends it, unless it acquires or begins. */
   readonly current: boolean
   readonly verb: string
   readonly leaseMs: number
@@ -30,8 +30,15 @@ export type Move =
   | { readonly move: 'pass'; readonly ms: number }
   | { readonly move: 'remove' }
 
+/** A verb that acquires or begins names its owner for the first time. */
+export const OPENS: ReadonlySet<string> = new Set(['acquire', 'share', 'permit', 'queue', 'begin'])
+
 const VERBS: { readonly [kind in Kind]: readonly string[] } = {
   lock: ['acquire', 'acquire', 'acquire', 'renew', 'renew', 'release', 'release', 'break'],
+  'more locks': [
+    ...['acquire', 'share', 'share', 'permit', 'permit', 'permit', 'queue', 'queue', 'queue'],
+    ...['renew', 'renew', 'release', 'release', 'release', 'release', 'break'],
+  ],
   once: ['begin', 'begin', 'begin', 'begin', 'extend', 'checkpoint', 'retire', 'complete', 'complete', 'abandon', 'forget'],
 }
 
@@ -44,7 +51,7 @@ const mishaps: fc.Arbitrary<Mishap> = fc.oneof(
 export function modelScripts(kind: Kind): fc.Arbitrary<readonly Move[]> {
   const act = fc.record({
     move: fc.constant('act' as const),
-    owner: fc.integer({ min: 0, max: 6 }),
+    owner: fc.integer({ min: 0, max: kind === 'more locks' ? 11 : 6 }),
     current: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
     verb: fc.constantFrom(...VERBS[kind]),
     leaseMs: fc.constantFrom(3000, 5000, 9000),

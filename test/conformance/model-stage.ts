@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Command, CommandType } from '../../lib/store/command.ts'
+import type { Command, CommandType, Hint } from '../../lib/store/command.ts'
 import { isAlonceError } from '../../lib/store/errors.ts'
 import { lockKey } from '../../lib/store/key.ts'
 import type { AlonceRecord, Fence, RecordKey } from '../../lib/store/record.ts'
@@ -8,7 +8,7 @@ import type { Ghost, Wire } from '../../lib/testing/wire.ts'
 import type { Shared } from '../support/backends.ts'
 import type { World } from '../support/world.ts'
 import { type Observed, verdict } from './model.ts'
-import type { Act, Kind, Mishap, Move } from './model-script.ts'
+import { type Act, type Kind, type Mishap, type Move, OPENS } from './model-script.ts'
 import { resultOf } from './script.ts'
 
 interface Client {
@@ -32,8 +32,9 @@ const SELDOM: ReadonlySet<CommandType> = new Set(['lock.break', 'once.retire', '
 const MOST_SENDINGS = 4
 
 /** The applications that a mishap permits: one entry for each time that the command may have reached the record. */
-export function sequencesOf(type: CommandType, mishap: Mishap, resent: boolean): readonly (readonly boolean[])[] {
-  const undisturbed = SELDOM.has(type) ? [[resent]] : []
+export function sequencesOf(command: Command, mishap: Mishap, resent: boolean): readonly (readonly boolean[])[] {
+  const looksFirst = SELDOM.has(command.type) || (command.type === 'lock.acquire' && command.queueMs !== undefined)
+  const undisturbed = looksFirst ? [[resent]] : []
   switch (mishap) {
     case 'none':
     case 'throttle':
@@ -78,7 +79,7 @@ export class ModelStage {
   async play(kind: Kind, script: readonly Move[]): Promise<void> {
     const id = randomUUID()
     this.#kind = kind
-    this.#key = kind === 'lock' ? lockKey(id) : (`once/model/${id}` as RecordKey)
+    this.#key = kind === 'once' ? (`once/model/${id}` as RecordKey) : lockKey(id)
     this.#record = undefined
     this.#highest = 0
     this.#sent = []
@@ -117,8 +118,9 @@ export class ModelStage {
   }
 
   async #act(act: Act): Promise<void> {
-    const opens = act.verb === 'acquire' || act.verb === 'begin'
-    const owner = (!opens && act.current && ownerOf(this.#record)) || `owner-${act.owner}`
+    const opens = OPENS.has(act.verb)
+    const there = ownersOf(this.#record)
+    const owner = (!opens && act.current && there[act.owner % there.length]) || `owner-${act.owner}`
     // An owner is the name of one attempt: it acquires or begins once, and whatever comes later is that one again.
     const earlier = opens ? this.#opened.get(owner) : undefined
     if (earlier) return this.#send({ ...earlier, ghost: undefined }, act.mishap, true)
@@ -162,7 +164,7 @@ export class ModelStage {
     client.wire.heal()
     if (unavailable && mishap !== 'outage' && mishap !== 'outage-unseen' && mishap !== 'held')
       throw new Error(`no answer after ${mishap}`)
-    const sequences = unavailable && !maybeApplied && !resent ? [[]] : sequencesOf(command.type, mishap, resent)
+    const sequences = unavailable && !maybeApplied && !resent ? [[]] : sequencesOf(command, mishap, resent)
     await this.#judge({ command, reply, sequences, startMs, firstSentMs: sent.sentMs })
     this.#count(`${command.type} ${reply?.outcome ?? 'no answer'}`)
     this.#count(`mishap ${mishap}`)
@@ -214,17 +216,38 @@ export class ModelStage {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1)
   }
 
+  /** Of whom the lock was handed over to, too: it reads the fence. */
+  #fenceOf(owner: string): Fence | undefined {
+    if (this.#record?.kind === 'lock' && this.#record.holder?.owner === owner) return this.#record.fence
+    return this.#fences.get(owner)
+  }
+
+  /** What its sender believes. It may be wrong: then it costs a request, and changes nothing. */
+  #hintFor(owner: string): Hint | undefined {
+    const opened = this.#opened.get(owner)?.command
+    if (opened?.type !== 'lock.acquire') return undefined
+    return opened.share ? 'shared' : opened.queueMs === undefined ? undefined : 'queue'
+  }
+
   #command(owner: string, { verb, leaseMs, payload, hold, wrongFence }: Act): Command {
     const shown = this.#record?.fence ?? 1
     const fence = (wrongFence ? shown - 1 : shown) as Fence
     const common = { key: this.#key, owner }
-    switch (`${this.#kind}.${verb}` as Command['type']) {
+    switch (`${this.#kind === 'once' ? 'once' : 'lock'}.${verb}` as Command['type'] | `lock.${'share' | 'permit' | 'queue'}`) {
+      case 'lock.share':
+        return { type: 'lock.acquire', ...common, leaseMs, label: payload, share: { weight: 1 } }
+      case 'lock.permit': {
+        const share = { limit: wrongFence ? 3 : 2, weight: hold ? 2 : 1 }
+        return { type: 'lock.acquire', ...common, leaseMs, label: payload, share }
+      }
+      case 'lock.queue':
+        return { type: 'lock.acquire', ...common, leaseMs, label: payload, queueMs: leaseMs * 2 }
       case 'lock.acquire':
         return { type: 'lock.acquire', ...common, leaseMs, label: payload }
       case 'lock.renew':
-        return { type: 'lock.renew', ...common, leaseMs, fence: this.#fences.get(owner) ?? fence }
+        return { type: 'lock.renew', ...common, leaseMs, fence: this.#fenceOf(owner) ?? fence, hint: this.#hintFor(owner) }
       case 'lock.release':
-        return { type: 'lock.release', ...common }
+        return { type: 'lock.release', ...common, hint: this.#hintFor(owner) }
       case 'lock.break':
         return { type: 'lock.break', ...common, owner: 'operator', fence, reason: payload }
       case 'once.begin':
@@ -245,8 +268,12 @@ export class ModelStage {
   }
 }
 
-const ownerOf = (record: AlonceRecord | undefined): string | undefined =>
-  record?.kind === 'once' ? record.owner : record?.holder?.owner
+function ownersOf(record: AlonceRecord | undefined): readonly string[] {
+  const alone = record?.kind === 'once' ? record.owner : record?.holder?.owner
+  const others =
+    record?.kind === 'lock' ? [...Object.keys(record.pool?.members ?? {}), ...(record.queue ?? []).map((w) => w.owner)] : []
+  return alone === undefined ? others : [alone, ...others]
+}
 
 function disturb(wire: Wire, command: Command, mishap: Mishap): { letGo(): void } | undefined {
   switch (mishap) {

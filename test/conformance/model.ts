@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { CLAIM_MS } from '../../lib/lock/transitions.ts'
 import type { Command, Reply } from '../../lib/store/command.ts'
 import type { AlonceRecord } from '../../lib/store/record.ts'
 import { DAY_MS, type Moment } from '../../lib/store/time.ts'
@@ -60,7 +61,7 @@ function apply(record: AlonceRecord | undefined, resent: boolean, observed: Obse
 /** The extremes of what a store may have thought the time was, and what the record that it wrote says it thought. */
 function moments(record: AlonceRecord | undefined, resent: boolean, observed: Observed): readonly Moment[] {
   const { startMs, endMs, firstSentMs } = observed
-  const earliest = [endMs, startMs - SLACK_MS, ...written(observed).earliest]
+  const earliest = [endMs, startMs - SLACK_MS, ...written(observed).earliest, ...endsOf(record)]
   const latest = [startMs, ...between(startMs, written(observed).latest)]
   const sent = [firstSentMs, firstSentMs + SLACK_MS]
   const seed = seedOf(record, observed)
@@ -71,6 +72,13 @@ function moments(record: AlonceRecord | undefined, resent: boolean, observed: Ob
         .filter((ms) => ms >= startMs && ms <= endMs + SLACK_MS)
         .flatMap((l) => sent.map((sentAtMs) => ({ earliest: e, latest: l, sentAtMs, resent, seed }))),
     )
+}
+
+/** Just after the end of each of several leases: which of them are over is the store's own reading of its clock. */
+function endsOf(record: AlonceRecord | undefined): readonly number[] {
+  if (record?.kind !== 'lock') return []
+  const members = Object.values(record.pool?.members ?? {}).map((member) => member.expiresAtMs + 1)
+  return [...members, ...(record.queue ?? []).map((waiter) => waiter.aliveUntilMs + 1)]
 }
 
 /** What was written in between and then overwritten only has to lie in between. */
@@ -85,12 +93,18 @@ function seedOf(record: AlonceRecord | undefined, { after, highest }: Observed):
 
 function written({ command, after }: Observed): { readonly earliest: readonly number[]; readonly latest: readonly number[] } {
   if (!after) return { earliest: [], latest: [] }
-  const ends = after.kind === 'lock' ? [after.holder?.expiresAtMs] : [after.expiresAtMs]
+  const ends =
+    after.kind === 'lock'
+      ? [after.holder, ...Object.values(after.pool?.members ?? {})].map((lease) => lease?.expiresAtMs)
+      : [after.expiresAtMs]
   const lengths = 'leaseMs' in command ? ends.map((end) => end && end - command.leaseMs) : []
+  const signs = after.kind === 'lock' ? (after.queue ?? []).map((waiter) => waiter.aliveUntilMs - waiter.leaseMs) : []
+  const claims =
+    after.kind === 'lock' && command.type === 'lock.release' && after.holder ? [after.holder.expiresAtMs - CLAIM_MS] : []
   const retained =
     after.kind === 'once' && 'retainMs' in command ? [after.retainUntilMs && after.retainUntilMs - command.retainMs] : []
   const purged = after.purgeAtMs === undefined ? [] : [after.purgeAtMs - DAY_MS]
-  const latest = [...lengths, ...retained, ...purged].filter((ms) => ms !== undefined)
+  const latest = [...lengths, ...signs, ...claims, ...retained, ...purged].filter((ms) => ms !== undefined)
   return { earliest: after.tombstone ? [after.tombstone.atMs] : [], latest }
 }
 

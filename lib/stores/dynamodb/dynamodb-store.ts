@@ -6,6 +6,7 @@ import type { Capabilities, SendOptions, Store } from '../../store/store.ts'
 import { DAY_MS, type Interval } from '../../store/time.ts'
 import type { TokenCompletion, Transacted, TransactItem, Transactions } from '../../store/transaction.ts'
 import { Execution } from './execution.ts'
+import { leasesOf } from './grant.ts'
 import { ttlSeconds } from './item.ts'
 import { LargeCheckpoints } from './large-checkpoints.ts'
 import { type DynamoDBStoreOptions, dynamodbOptions, type Settings } from './options.ts'
@@ -76,7 +77,7 @@ class DynamoDBStore implements Store {
   async read(key: RecordKey, options: SendOptions = {}): Promise<AlonceRecord | undefined> {
     const call = this.#call(options)
     const { head, look } = await this.#table.get(key, call)
-    if (head && (head.unclocked || this.#clock.basis === 'wall')) this.#sightings.outlasted(key, head, look)
+    if (head && (head.unclocked || this.#clock.basis === 'wall')) this.#sightings.earliest(leasesOf(head), { key, look }, 0)
     const record = head?.record
     if (record?.kind !== 'once' || !record.result) return record
     return { ...record, result: await this.#results.load(key, record.result, call) }

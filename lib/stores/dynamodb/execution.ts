@@ -2,12 +2,13 @@ import type { Command, LockCommand, OnceCommand, Reply } from '../../store/comma
 import { AlonceError, invariant } from '../../store/errors.ts'
 import type { AlonceRecord } from '../../store/record.ts'
 import type { Reading } from '../../store/server-clock.ts'
+import type { Transitioned } from '../../store/store.ts'
 import type { Moment } from '../../store/time.ts'
 import { transition } from '../transition.ts'
 import type { HotWrite, Sending } from './expression.ts'
-import { isGrant, isGrantor, leaseEnd, regranted } from './grant.ts'
+import { isGrant, isGrantor, leaseEnd, leasesOf, regranted } from './grant.ts'
 import type { Head } from './item.ts'
-import { lockWrite } from './lock-expressions.ts'
+import { lockWrite, lockWriteOn } from './lock-expressions.ts'
 import { onceWrite } from './once-expressions.ts'
 import type { Call } from './send.ts'
 import type { Sightings } from './sightings.ts'
@@ -57,24 +58,33 @@ export class Execution {
     const written = await table.update(command.key, write, call)
     if (!written.applied) return this.#settle(written)
     if (write.reply) return this.#confirmLease(write.reply)
-
-    const before = written.before?.record
-    const { record, reply } = transition(before, command, this.#moment())
-    invariant(isGrant(reply), () => `DynamoDB granted ${command.type}, and its transition says ${reply.outcome}`)
+    const { record, reply } = this.#applied(written.before)
     return this.#confirmGrant(record, reply)
+  }
+
+  /** What a write has done whose condition held: the same as the transition of what was there. */
+  #applied(before: Head | undefined): Transitioned {
+    const { command } = this.#task
+    const done = transition(before?.record, command, this.#moment())
+    const { outcome } = done.reply
+    invariant(done.record !== before?.record, () => `DynamoDB applied ${command.type}, and its transition says ${outcome}`)
+    return done
   }
 
   /** Evaluates the transition on the record as it was seen, and writes if it is still so; until that holds. */
   async #settle(first: Seen): Promise<Reply> {
     const { command, call } = this.#task
+    const { table } = this.#ports
     let seen = first
     for (let round = 0; round < MOST_ROUNDS; round++) {
       this.#learn()
       const before = seen.head?.record
       const { record, reply } = transition(before, command, this.#momentFor(seen))
       if (record === undefined || record === before) return this.#confirmGrant(record, reply)
-      const written = await this.#replace(record, seen.head)
-      if (written.applied) return reply
+      // Every other time: what its condition can't see does not change by itself.
+      const write = round % 2 === 0 ? hotWriteOn(before, { command, reply }, this.#sending) : undefined
+      const written = write ? await table.update(command.key, write, call) : await this.#replace(record, seen.head)
+      if (written.applied) return write && !write.reply ? this.#applied(written.before).reply : (write?.reply ?? reply)
       seen = written
     }
     const message = `The record "${command.key}" was changed by others ${MOST_ROUNDS} times in a row. Try again later.`
@@ -135,11 +145,10 @@ export class Execution {
   #momentFor({ head, look }: Seen): Moment {
     const { command } = this.#task
     const moment = this.#moment()
-    const end = head && leaseEnd(head.record)
-    if (!isGrantor(command) || !head || end === undefined) return moment
+    if (!isGrantor(command) || !head) return moment
     if (!head.unclocked && this.#sending.basis === 'server') return moment
-    const ended = this.#ports.sightings.outlasted(command.key, head, look)
-    return { ...moment, earliest: ended ? Math.max(moment.earliest, end + 1) : Math.min(moment.earliest, end) }
+    const leases = leasesOf(head)
+    return { ...moment, earliest: this.#ports.sightings.earliest(leases, { key: command.key, look }, moment.earliest) }
   }
 }
 
@@ -147,4 +156,14 @@ function hotWriteOf(command: Command, sending: Sending): HotWrite | undefined {
   return command.type.startsWith('lock.')
     ? lockWrite(command as LockCommand, sending)
     : onceWrite(command as OnceCommand, sending)
+}
+
+/** Once the record is seen: a write that others' writes do not get in the way of, if there is one. */
+function hotWriteOn(
+  record: AlonceRecord | undefined,
+  { command, reply }: { readonly command: Command; readonly reply: Reply },
+  sending: Sending,
+): HotWrite | undefined {
+  if (!command.type.startsWith('lock.') || record?.kind !== 'lock') return undefined
+  return lockWriteOn(record, { command: command as LockCommand, outcome: reply.outcome }, sending)
 }

@@ -17,6 +17,8 @@ export interface HotWrite {
   readonly names: { readonly [placeholder: string]: string }
   /** The answer when the condition holds; `undefined`: the transition of the item as it was before. */
   readonly reply: Reply | undefined
+  /** A refusal without an item is taken to say that there is none: whatever is written then is written on that condition. */
+  readonly absenceWillDo?: boolean
 }
 
 /** The moment of the first sending, which every sending of the command carries. */

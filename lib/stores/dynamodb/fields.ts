@@ -18,8 +18,6 @@ export class Fields {
     if (version === undefined) throw unreadable(this.key, 'it has no schema version "sv"')
     if (version !== SCHEMA)
       throw unknownSchema(this.key, `has schema version ${version}, and this version of Alonce knows ${SCHEMA}`)
-    if (this.#get('h') || this.#get('q'))
-      throw unknownSchema(this.key, 'has shared holders or a queue, which this version of Alonce does not know')
   }
 
   text(name: string): string | undefined {
@@ -28,6 +26,15 @@ export class Fields {
 
   bytes(name: string): Uint8Array | undefined {
     return this.#typed(name, 'B', (value): value is Uint8Array => value instanceof Uint8Array)
+  }
+
+  /** A list of texts. */
+  texts(name: string): readonly string[] | undefined {
+    const list = this.#typed(name, 'L', (value): value is Item[string][] => Array.isArray(value))
+    return list?.map((entry) => {
+      if (typeof entry.S !== 'string') throw unreadable(this.key, `"${name}" holds something that is no text`)
+      return entry.S
+    })
   }
 
   /** All our numbers are whole and not negative. */

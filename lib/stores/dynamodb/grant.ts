@@ -3,6 +3,7 @@ import { invariant } from '../../store/errors.ts'
 import type { AlonceRecord, Fence } from '../../store/record.ts'
 import { DAY_MS } from '../../store/time.ts'
 import type { Sending } from './expression.ts'
+import { type Head, ownerOf } from './item.ts'
 
 export type Grantor = LockAcquire | OnceBegin
 
@@ -14,6 +15,24 @@ export const isGrant = (reply: Reply): boolean => reply.outcome === 'acquired' |
 /** The end of the lease that runs on the record. */
 export const leaseEnd = (record: AlonceRecord): number | undefined =>
   record.kind === 'lock' ? record.holder?.expiresAtMs : record.expiresAtMs
+
+/** A lease, or a waiter's sign of life: something whose end others wait for. */
+export interface Lease {
+  readonly owner: string
+  readonly expiresAtMs: number
+  readonly leaseMs: number | undefined
+}
+
+/** All leases that run on the record, or have ended and not been cleared away. */
+export function leasesOf({ record, leaseMs }: Head): readonly Lease[] {
+  const owner = ownerOf(record)
+  const expiresAtMs = leaseEnd(record)
+  const alone = owner === undefined || expiresAtMs === undefined ? [] : [{ owner, expiresAtMs, leaseMs }]
+  if (record.kind === 'once') return alone
+  const members = Object.entries(record.pool?.members ?? {}).map(([name, member]) => ({ owner: name, ...member }))
+  const waiters = (record.queue ?? []).map((waiter) => ({ ...waiter, expiresAtMs: waiter.aliveUntilMs }))
+  return [...alone, ...members, ...waiters]
+}
 
 /**
  * The record that a guess has granted, as the server's clock would have had it: the expiry, the TTL, and the fence and the

@@ -1,10 +1,9 @@
 import type { RecordKey } from '../../store/record.ts'
 import { DRIFT, type Reading, shortest } from '../../store/server-clock.ts'
-import { type Head, ownerOf } from './item.ts'
+import type { Lease } from './grant.ts'
 
 interface Sighting {
-  readonly owner: string
-  readonly version: number
+  readonly expiresAtMs: number
   readonly received: Reading
 }
 
@@ -14,34 +13,44 @@ export interface Look {
   readonly received: Reading
 }
 
-const MOST = 1024
+/** Of which record, and when it was looked at. */
+export interface Place {
+  readonly key: RecordKey
+  readonly look: Look
+}
+
+const MOST = 4096
 
 /**
  * Taking over without a clock: a holder that has not renewed for a whole lease, by our own clock, has lost it, whatever any
  * wall clock says. The rule of Amazon's lock client for DynamoDB, with the lease taken from the record, not from ourselves.
  */
 export class Sightings {
-  readonly #seen = new Map<RecordKey, Sighting>()
+  readonly #seen = new Map<string, Sighting>()
 
-  /** Whether the record's lease has passed since it was first seen with this owner and version. Remembers it if new. */
-  outlasted(key: RecordKey, head: Head, look: Look): boolean {
-    const { record, leaseMs } = head
-    const owner = ownerOf(record)
-    if (owner === undefined) {
-      this.#seen.delete(key)
-      return false
-    }
-    const before = this.#seen.get(key)
-    if (before?.owner === owner && before.version === record.version) {
+  /**
+   * The earliest time that it can be, as far as these leases tell: later than the end of each that has passed since it was first
+   * seen, and not later than the end of any other. Remembers those that are new.
+   */
+  earliest(leases: readonly Lease[], { key, look }: Place, otherwise: number): number {
+    const outlasted = leases.map((lease) => this.#outlasted(`${key}#${lease.owner}`, lease, look))
+    const ended = leases.filter((_, index) => outlasted[index]).map((lease) => lease.expiresAtMs + 1)
+    const running = leases.filter((_, index) => !outlasted[index]).map((lease) => lease.expiresAtMs)
+    return Math.min(Math.max(otherwise, ...ended), ...running)
+  }
+
+  #outlasted(name: string, { expiresAtMs, leaseMs }: Lease, look: Look): boolean {
+    const before = this.#seen.get(name)
+    if (before?.expiresAtMs === expiresAtMs) {
       return leaseMs !== undefined && shortest(before.received, look.sent) > leaseMs * (1 + DRIFT)
     }
-    this.#remember(key, { owner, version: record.version, received: look.received })
+    this.#remember(name, { expiresAtMs, received: look.received })
     return false
   }
 
-  #remember(key: RecordKey, sighting: Sighting): void {
+  #remember(name: string, sighting: Sighting): void {
     const oldest = this.#seen.keys().next()
     if (this.#seen.size >= MOST && !oldest.done) this.#seen.delete(oldest.value)
-    this.#seen.set(key, sighting)
+    this.#seen.set(name, sighting)
   }
 }

@@ -20,6 +20,11 @@ export interface Seen {
 /** `before`: the head that the write replaced, where the request asked for it. */
 export type Written = { readonly applied: true; readonly before: Head | undefined } | ({ readonly applied: false } & Seen)
 
+interface Delivery {
+  readonly call: Call
+  readonly absenceWillDo?: boolean | undefined
+}
+
 /** Head items: read, written if a condition holds. */
 export class Table {
   readonly #names: TableNames
@@ -44,7 +49,7 @@ export class Table {
   async update(key: RecordKey, write: HotWrite, call: Call): Promise<Written> {
     const input = this.updateOf(key, write)
     const build = (): object => new UpdateItemCommand({ ...input, ReturnValues: write.reply ? 'NONE' : 'ALL_OLD' })
-    return this.#write(key, build, call)
+    return this.#write(key, build, { call, absenceWillDo: write.absenceWillDo })
   }
 
   /** A hot write, for a request or a transaction. */
@@ -67,7 +72,7 @@ export class Table {
     change: { readonly before: AlonceRecord | undefined; readonly call: Call },
   ): Promise<Written> {
     const input = this.replacementOf(key, head, change.before)
-    return this.#write(key, () => new PutItemCommand(input), change.call)
+    return this.#write(key, () => new PutItemCommand(input), { call: change.call })
   }
 
   replacementOf(key: RecordKey, head: Head, before: AlonceRecord | undefined): Put {
@@ -80,11 +85,12 @@ export class Table {
     }
   }
 
-  async #write(key: RecordKey, build: () => object, call: Call): Promise<Written> {
+  async #write(key: RecordKey, build: () => object, { call, absenceWillDo }: Delivery): Promise<Written> {
     const sent = this.#clock.reading()
     const answer: Answer<{ Attributes?: Item }> = await this.#requests.deliver({ writes: true, build }, call)
     if (!answer.refused) return { applied: true, before: this.decode(answer.output.Attributes, key) }
     // No item: there is none, or the client has left it out.
+    if (!answer.item && absenceWillDo) return { applied: false, head: undefined, look: { sent, received: this.#clock.reading() } }
     if (!answer.item) return { applied: false, ...(await this.get(key, call)) }
     return { applied: false, head: this.decode(answer.item, key), look: { sent, received: this.#clock.reading() } }
   }

@@ -7,6 +7,7 @@ import { type Case, LONG_MS, RETAIN_MS, resultOf, type Trial } from './trial.ts'
 /** A command that A sends, and how to come to the state in which it succeeds. */
 interface Act {
   readonly type: CommandType
+  readonly of?: string
   readonly success: Reply['outcome']
   /** Each sending counts from its own arrival: the second may raise the expiry once more. */
   readonly risesAgain?: boolean
@@ -30,6 +31,37 @@ const acts: readonly Act[] = [
     prepare: async (t) => {
       await t.held('A')
       return { type: 'lock.release', key: t.lock, owner: 'A' }
+    },
+  },
+  { type: 'lock.acquire', of: 'a share', success: 'acquired', prepare: async (t) => t.acquire('A', { share: { weight: 1 } }) },
+  {
+    type: 'lock.acquire',
+    of: 'a permit beside others',
+    success: 'acquired',
+    prepare: async (t) => {
+      await t.send(t.acquire('B', { share: { limit: 3, weight: 2 } }))
+      return t.acquire('A', { share: { limit: 3, weight: 1 } })
+    },
+  },
+  {
+    type: 'lock.release',
+    of: 'a share',
+    success: 'released',
+    prepare: async (t) => {
+      await t.send(t.acquire('A', { share: { weight: 1 } }))
+      await t.send(t.acquire('B', { share: { weight: 1 } }))
+      return { type: 'lock.release', key: t.lock, owner: 'A', hint: 'shared' }
+    },
+  },
+  {
+    type: 'lock.acquire',
+    of: 'a place in the queue',
+    success: 'queued',
+    risesAgain: true,
+    prepare: async (t) => {
+      await t.held('B')
+      await t.send(t.acquire('C', { queueMs: t.leaseMs }))
+      return t.acquire('A', { queueMs: t.leaseMs })
     },
   },
   { type: 'once.begin', success: 'started', prepare: async (t) => t.begin('A') },
@@ -78,7 +110,7 @@ const faults: readonly { readonly fault: Fault; readonly title: string }[] = [
 const lossCases: readonly Case[] = acts.flatMap((act) =>
   faults.map(
     ({ fault, title }): Case => ({
-      title: `V3 ${act.type} ${title}: it succeeds`,
+      title: `V3 ${act.type}${act.of ? ` of ${act.of}` : ''} ${title}: it succeeds`,
       run: async (t) => {
         const command = await act.prepare(t)
         const before = await t.read(command.key)
@@ -88,15 +120,15 @@ const lossCases: readonly Case[] = acts.flatMap((act) =>
         const after = await t.read(command.key)
         // A new record's version starts from the store's seed; each write after it raises it by one.
         if (before && !act.risesAgain) assert.equal(after?.version, before.version + 1, 'written once')
-        if ('expiresAtMs' in reply) assert.equal(expiryOf(after), reply.expiresAtMs)
+        if ('expiresAtMs' in reply) assert.equal(expiryOf(after, command.owner), reply.expiresAtMs)
         if ('fence' in reply) assert.equal(reply.fence, after?.fence)
       },
     }),
   ),
 )
 
-const expiryOf = (record: AlonceRecord | undefined): number | undefined =>
-  record?.kind === 'once' ? record.expiresAtMs : record?.holder?.expiresAtMs
+const expiryOf = (record: AlonceRecord | undefined, owner: string): number | undefined =>
+  record?.kind === 'once' ? record.expiresAtMs : (record?.holder ?? record?.pool?.members[owner])?.expiresAtMs
 
 /** A checkpoint that is sent again may only say that the value is there: the caller's own. */
 const checkpointCases: readonly Case[] = faults.map(

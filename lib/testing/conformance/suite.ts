@@ -3,11 +3,15 @@ import { leaseCases } from './leases.ts'
 import { lockCases } from './locks.ts'
 import { operationDetailCases } from './operation-details.ts'
 import { operationCases } from './operations.ts'
+import { queueCases } from './queues.ts'
+import { sharingCases } from './sharing.ts'
 import type { ConformanceOptions, Need, StoreUnderTest } from './subject.ts'
 import { type Case, Trial } from './trial.ts'
 
 const chapters: readonly { readonly title: string; readonly cases: readonly Case[] }[] = [
   { title: 'locks', cases: lockCases },
+  { title: 'locks that are shared', cases: sharingCases },
+  { title: 'locks that are queued for', cases: queueCases },
   { title: 'operations', cases: operationCases },
   { title: 'what an operation keeps', cases: operationDetailCases },
   { title: 'when leases end', cases: leaseCases },

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Command } from '../../../lib/store/command.ts'
+import type { Command, LockAcquire } from '../../../lib/store/command.ts'
 import { lockKey } from '../../../lib/store/key.ts'
 import type { AlonceRecord, Fence, RecordKey, StoredResult } from '../../../lib/store/record.ts'
 import type { Moment } from '../../../lib/store/time.ts'
-import { encodeHead } from '../../../lib/stores/dynamodb/item.ts'
+import { decodeHead, encodeHead } from '../../../lib/stores/dynamodb/item.ts'
 import { transition } from '../../../lib/stores/transition.ts'
 import { type DynamoDBShared, type Item, openDynamoDB } from '../../support/dynamodb-backend.ts'
 import { dynamodbMissing } from '../../support/dynamodb-table.ts'
@@ -69,6 +69,11 @@ const complete = (owner: string, more: object = {}): Command => ({
 const extend = (owner: string, leaseMs: number): Command => ({ type: 'once.extend', key: once, owner, leaseMs })
 const abandon = (owner: string): Command => ({ type: 'once.abandon', key: once, owner })
 const checkpoint = (owner: string, name: string): Command => ({ type: 'once.checkpoint', key: once, owner, name, value: 'v' })
+const share = (owner: string, more: Partial<LockAcquire> = {}): Command => acquire(owner, { share: { weight: 1 }, ...more })
+const permit = (owner: string, limit: number, weight = 1): Command => acquire(owner, { share: { limit, weight } })
+const queue = (owner: string, more: Partial<LockAcquire> = {}): Command => acquire(owner, { queueMs: 60_000, ...more })
+const leave = (owner: string): Command => ({ type: 'lock.release', key: lock, owner, hint: 'shared' })
+const handOver = (owner: string): Command => ({ type: 'lock.release', key: lock, owner, hint: 'queue' })
 const ENDED = { waitMs: LEASE + 5000 }
 
 describe.skipIf(dynamodbMissing)('a hot command writes just what its transition says', () => {
@@ -93,6 +98,39 @@ describe.skipIf(dynamodbMissing)('a hot command writes just what its transition 
         { type: 'lock.release', key: lock, owner: 'B' },
       ],
     ],
+    ['share, new', 2, [share('A', { label: 'host-1' })]],
+    ['share, with others', 1, [share('A'), share('B', { label: 'host-2' })]],
+    ['share, after the others have gone', 1, [share('A'), leave('A'), share('B')]],
+    ['a permit', 1, [permit('A', 5), permit('B', 5, 3)]],
+    ['the last permit', 1, [permit('A', 2), permit('B', 2)]],
+    ['L18 one permit too many', 1, [permit('A', 2), permit('B', 2), permit('C', 2)]],
+    ['another limit, in use', 1, [permit('A', 2), permit('C', 3)]],
+    ['another limit, after the others have gone', 2, [permit('A', 2), leave('A'), permit('C', 3)]],
+    ['a permit of a dead holder', 2, [permit('A', 1), ENDED, permit('B', 1)]],
+    ['L18 share, held alone', 1, [acquire('A'), share('B')]],
+    ['L18 alone, shared', 1, [share('A'), acquire('B')]],
+    ['alone, from the dead that shared it', 2, [share('A'), share('B'), ENDED, acquire('C')]],
+    ['alone, after all have gone', 1, [share('A'), leave('A'), acquire('B')]],
+    ['share, from a dead holder', 2, [acquire('A'), ENDED, share('B')]],
+    ['leave', 1, [share('A'), share('B'), leave('A')]],
+    ['leave, the last one', 1, [permit('A', 3, 2), leave('A')]],
+    ['leave, without a hint', 2, [share('A'), { type: 'lock.release', key: lock, owner: 'A' }]],
+    ['V4 leave, by a stranger', 1, [share('A'), leave('B')]],
+    ['V3 share after its own release', 1, [share('A'), leave('A'), share('A')]],
+    ['V3 share again', 1, [share('A'), share('A')]],
+    ['queue, the first', 2, [acquire('A'), queue('B')]],
+    ['queue, the second', 2, [acquire('A'), queue('B'), queue('C', { label: 'host-3' })]],
+    ['queue, free', 2, [queue('A')]],
+    ['queue, again at once', 1, [acquire('A'), queue('B'), queue('B')]],
+    ['queue, behind those who share it', 2, [share('A'), queue('B')]],
+    ['L18 share, with a writer waiting', 1, [share('A'), queue('B'), share('C')]],
+    ['L13 alone, from a dead holder, with a waiter', 1, [acquire('A'), queue('B'), ENDED, acquire('C')]],
+    ['L13 hand over', 1, [acquire('A', { label: 'host-1' }), queue('B', { label: 'host-2' }), queue('C'), handOver('A')]],
+    ['L13 hand over, twice', 1, [acquire('A'), queue('B', { label: 'host-2' }), queue('C'), handOver('A'), handOver('B')]],
+    ['hand over, to nobody', 2, [queue('A'), queue('B'), handOver('A'), handOver('B')]],
+    ['hand over, without a hint', 2, [acquire('A'), queue('B'), { type: 'lock.release', key: lock, owner: 'A' }]],
+    ['withdraw', 2, [acquire('A'), queue('B'), queue('C'), { type: 'lock.release', key: lock, owner: 'B' }]],
+    ['queue, by a waiter whose turn has come', 2, [acquire('A'), queue('B', { label: 'host-2' }), queue('C'), ENDED, queue('B')]],
     ['begin, new', 1, [begin('A', { fingerprint: 'p', label: 'r-1' })]],
     ['begin with hold, new', 1, [begin('A', { hold: true })]],
     ['begin with hold after a hand-back', 1, [begin('A'), abandon('A'), begin('B', { hold: true })]],
@@ -163,7 +201,10 @@ describe.skipIf(dynamodbMissing)('a hot command writes just what its transition 
     expect(wire.sent).toHaveLength(requests)
     expect(reply).toEqual(expected.reply)
     const { pk: _pk, sk: _sk, l: _l, ...stored } = await headOf(shared, command.key)
-    expect(stored).toEqual(encodeHead({ record: expected.record as AlonceRecord, leaseMs: undefined, unclocked: false }))
+    const meant = encodeHead({ record: expected.record as AlonceRecord, leaseMs: undefined, unclocked: false })
+    // A hand-over leaves behind what its new holder has said as a waiter, and reads its label there.
+    const handsOver = command.type === 'lock.release' && before?.kind === 'lock' && before.holder?.owner === command.owner
+    expect(handsOver ? encodeHead({ ...decodeHead(stored, command.key), leaseMs: undefined }) : stored).toEqual(meant)
   })
 
   test('renew', async () => {
@@ -244,6 +285,7 @@ describe.skipIf(dynamodbMissing)('the head item', () => {
 describe.skipIf(dynamodbMissing)('what lies in the table is not trusted', () => {
   afterEach(() => expect(({} as { polluted?: boolean }).polluted).toBeUndefined())
   const ours = { sv: { N: '1' }, f: { N: '5' }, v: { N: '7' } }
+  const MEMBER = { M: { x: { N: '9' }, l: { N: '9' }, w: { N: '1' } } }
 
   test.each<[string, string, RecordKey, Item]>([
     ['a foreign item', 'RECORD_UNREADABLE', lock, { name: { S: 'Smith' } }],
@@ -258,8 +300,10 @@ describe.skipIf(dynamodbMissing)('what lies in the table is not trusted', () => 
       { ...ours, n: { N: '1' }, s: { S: 'C' }, o: { S: 'A' }, r: { N: '1' } },
     ],
     ['a newer schema', 'STORE_SCHEMA', lock, { ...ours, sv: { N: '2' } }],
-    ['shared holders', 'STORE_SCHEMA', lock, { ...ours, h: { M: {} } }],
-    ['a queue', 'STORE_SCHEMA', lock, { ...ours, q: { L: [] } }],
+    ['members without fences', 'RECORD_UNREADABLE', lock, { ...ours, w: { N: '1' }, h: { M: { $A: MEMBER } } }],
+    ['members that are not ours', 'RECORD_UNREADABLE', lock, { ...ours, w: { N: '1' }, h: { M: { A: MEMBER } } }],
+    ['a waiter without a sign of life', 'RECORD_UNREADABLE', lock, { ...ours, q: { L: [{ S: 'A' }] } }],
+    ['a queue of numbers', 'RECORD_UNREADABLE', lock, { ...ours, q: { L: [{ N: '1' }] }, qm: { M: {} } }],
   ])('%s: %s, and nothing is written', async (_, code, key, attributes) => {
     const { shared, store } = await stage()
     await shared.plant(key, attributes)
