@@ -34,7 +34,7 @@ export const sharingCases: readonly Case[] = [
   {
     title: 'V1 of twenty who ask at once for five permits five get one, and the sum is right',
     run: async (t) => {
-      const commands = Array.from({ length: 20 }, (_, index) => permit(t, `owner-${index}`, 5))
+      const commands = Array.from({ length: 20 }, (_, index) => permit(t, `owner-${index}`, { limit: 5 }))
       const replies = await t.wait(Promise.all(commands.map((command, index) => (index % 2 ? t.a : t.b).store.execute(command))))
       assert.equal(replies.filter((reply) => reply.outcome === 'acquired').length, 5)
       const refused = replies.filter((reply) => reply.outcome === 'held')
@@ -52,7 +52,7 @@ export const sharingCases: readonly Case[] = [
       const stay = async (index: number): Promise<unknown> => {
         const { store } = index % 2 ? t.a : t.b
         const owner = `owner-${index}`
-        const reply = await store.execute(permit(t, owner, 20))
+        const reply = await store.execute(permit(t, owner, { limit: 20 }))
         assert(reply.outcome === 'acquired', reply.outcome)
         const { fence } = reply
         const renewed = await store.execute({
@@ -78,15 +78,15 @@ export const sharingCases: readonly Case[] = [
   {
     title: 'V1 weights count, and another limit has to wait until nobody is left',
     run: async (t) => {
-      await granted(t, permit(t, 'A', 5, 3))
-      assert.equal((await refusal(t, permit(t, 'B', 5, 3))).because, 'full')
-      await granted(t, permit(t, 'B', 5, 2))
-      assert.equal((await refusal(t, permit(t, 'C', 9))).because, 'limit')
+      await granted(t, permit(t, 'A', { limit: 5, weight: 3 }))
+      assert.equal((await refusal(t, permit(t, 'B', { limit: 5, weight: 3 }))).because, 'full')
+      await granted(t, permit(t, 'B', { limit: 5, weight: 2 }))
+      assert.equal((await refusal(t, permit(t, 'C', { limit: 9 }))).because, 'limit')
       assert.equal((await refusal(t, share(t, 'C'))).because, 'limit')
       await t.send(leave(t, 'A'))
-      assert.equal((await refusal(t, permit(t, 'C', 9))).because, 'limit')
+      assert.equal((await refusal(t, permit(t, 'C', { limit: 9 }))).because, 'limit')
       await t.send(leave(t, 'B'))
-      await granted(t, permit(t, 'C', 9))
+      await granted(t, permit(t, 'C', { limit: 9 }))
       assert.equal((await lockOf(t)).pool?.limit, 9)
     },
   },
@@ -142,19 +142,19 @@ export const sharingCases: readonly Case[] = [
     title: 'V5 V7 a dead member’s permit is free when its lease has ended, and its lease is its own',
     needs: ['time'],
     run: async (t) => {
-      const a = await granted(t, permit(t, 'A', 2))
-      await granted(t, permit(t, 'B', 2, 1, { leaseMs: t.leaseMs + 4 * LONG_MS }))
+      const a = await granted(t, permit(t, 'A', { limit: 2 }))
+      await granted(t, { ...permit(t, 'B', { limit: 2 }), leaseMs: t.leaseMs + 4 * LONG_MS })
       await t.advance(t.leaseMs + LONG_MS)
       const late = { type: 'lock.renew', key: t.lock, owner: 'A', fence: a.fence, leaseMs: t.leaseMs, hint: 'shared' } as const
       assert.equal((await t.send(late)).outcome, 'renewed')
-      assert.equal((await refusal(t, permit(t, 'C', 2))).because, 'full')
+      assert.equal((await refusal(t, permit(t, 'C', { limit: 2 }))).because, 'full')
       await t.advance(t.leaseMs + LONG_MS)
-      assert((await granted(t, permit(t, 'C', 2))).tookOver)
+      assert((await granted(t, permit(t, 'C', { limit: 2 }))).tookOver)
       assert.deepEqual(Object.keys((await lockOf(t)).pool?.members ?? {}).sort(), ['B', 'C'])
       await t.refused(t.lock, [
         [late, 'lost'],
         [leave(t, 'A'), 'lost'],
-        [permit(t, 'A', 2), 'held', AGAIN],
+        [permit(t, 'A', { limit: 2 }), 'held', AGAIN],
       ])
     },
   },
@@ -163,14 +163,8 @@ export const sharingCases: readonly Case[] = [
 export const share = (t: Trial, owner: string, more: Partial<LockAcquire> = {}): LockAcquire =>
   t.acquire(owner, { share: { weight: 1 }, ...more })
 
-function permit(
-  t: Trial,
-  owner: string,
-  limit: number,
-  ...[weight = 1, more = {}]: [number?, Partial<LockAcquire>?]
-): LockAcquire {
-  return t.acquire(owner, { share: { limit, weight }, ...more })
-}
+const permit = (t: Trial, owner: string, { limit, weight = 1 }: { limit: number; weight?: number }): LockAcquire =>
+  t.acquire(owner, { share: { limit, weight } })
 
 export const leave = (t: Trial, owner: string): LockCommand & { type: 'lock.release' } => ({
   type: 'lock.release',
