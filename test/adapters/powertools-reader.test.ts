@@ -15,6 +15,7 @@ import { type PowertoolsReaderOptions, powertoolsReader } from 'alonce/powertool
 import type { Context } from 'aws-lambda'
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { dynamodbMissing, localConfig, testTable } from '../support/dynamodb-table.ts'
+import { World } from '../support/world.ts'
 
 interface Payment {
   readonly id: string
@@ -283,6 +284,21 @@ describe('the reader’s options', () => {
       message: expect.stringContaining('dynamodb:GetItem'),
     })
   })
+
+  test.each([
+    [5000, 7000],
+    [-1999, 1],
+    [-2001, undefined],
+  ])(
+    'an attempt with a deadline in %i ms is left alone for a second of Lambda’s grace, and one for the clocks',
+    async (ms, leftMs) => {
+      const world = new World()
+      const deadline = world.now + ms
+      const Item = { status: { S: 'INPROGRESS' }, expiration: { N: '9999999999' }, in_progress_expiration: { N: `${deadline}` } }
+      const reader = powertoolsReader({ ...usable, client: { send: async () => ({ Item }) }, runtime: world.client() })
+      expect(await reader.find(['p1'], {})).toEqual(leftMs && { status: 'in-progress', leftMs })
+    },
+  )
 
   test('without a payload there is no record to look for', async () => {
     const reader = powertoolsReader({ ...usable, client: { send: () => Promise.reject(new Error('asked')) } })

@@ -35,6 +35,7 @@ const SUITES = [
   'test/stores',
   'test/store',
   'test/middleware',
+  'test/adapters',
 ]
 const { values: options } = parseArgs({
   options: {
