@@ -5,10 +5,12 @@ export type { OperationSignal } from './idempotency/lease.ts'
 export { currentOperation, type Operation } from './idempotency/operation.ts'
 export type { FailurePolicy, IdempotencyOptions } from './idempotency/options.ts'
 export type { Earlier, Predecessor } from './idempotency/predecessor.ts'
+export type { CrashedAttempt, Decision, Reconcile } from './idempotency/reconcile.ts'
 export { type WithIdempotencyOptions, withIdempotency } from './idempotency/with-idempotency.ts'
 export { acquireLock, tryAcquireLock } from './lock/acquire.ts'
 export { currentLock } from './lock/current.ts'
 export { type LockEnd, LockEndedError } from './lock/ended.ts'
+export type { Fenced, FencedOptions, FencedWrite } from './lock/fenced.ts'
 export type { Lock, LockSignal } from './lock/handle.ts'
 export type { AcquireOptions, LockOptions, TryAcquireOptions, WithLockOptions } from './lock/options.ts'
 export { type ReleasedAll, releaseAll } from './lock/release-all.ts'
@@ -26,3 +28,11 @@ export type { KeyPart } from './store/key.ts'
 export type { AlonceRecord, Fence, LockRecord, OnceRecord, RecordKey, StoredResult } from './store/record.ts'
 export type { Capabilities, SendOptions, Store } from './store/store.ts'
 export type { Interval } from './store/time.ts'
+export {
+  type GuardItem,
+  type TokenCompletion,
+  type Transacted,
+  type TransactItem,
+  TransactionRefusedError,
+  type Transactions,
+} from './store/transaction.ts'
