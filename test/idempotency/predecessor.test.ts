@@ -1,7 +1,16 @@
+import middy from '@middy/core'
 import { AlonceError, type AlonceEvent, type Earlier, makeIdempotent, type Predecessor } from 'alonce'
+import { idempotentBatch } from 'alonce/batch'
+import { httpIdempotency } from 'alonce/http'
 import { memoryStore } from 'alonce/memory'
-import { expect, test, vi } from 'vitest'
+import { aloncePlugin, idempotent } from 'alonce/middy'
+import type { SQSEvent } from 'aws-lambda'
+import { describe, expect, test, vi } from 'vitest'
 import { World } from '../support/world.ts'
+
+interface Order {
+  readonly id: string
+}
 
 interface Scene {
   readonly pay: (id: string) => Promise<string>
@@ -99,4 +108,58 @@ test('something else than a reader is refused at once', () => {
   expect(() => makeIdempotent(async (id: string) => id, { store, operation: 'pay', key: (id) => id, predecessor })).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', option: 'predecessor' }),
   )
+})
+
+describe('through other entrances', () => {
+  const predecessor = {
+    find: async ([{ id }]: readonly [Order]) =>
+      id === 'old' ? ({ status: 'completed', value: 'old result' } as const) : undefined,
+  }
+  const setUp = () => {
+    const runs: string[] = []
+    const run = async ({ id }: Order): Promise<string> => {
+      runs.push(id)
+      return 'new result'
+    }
+    return {
+      runs,
+      run,
+      options: { store: memoryStore(), operation: 'order', key: ({ id }: Order) => id, predecessor, onEvent: () => undefined },
+    }
+  }
+  const context = { getRemainingTimeInMillis: () => 60_000 } as never
+
+  test('middy', async () => {
+    const { runs, run, options } = setUp()
+    const handler = middy(aloncePlugin()).use(idempotent<Order>(options)).handler(run)
+    expect([await handler({ id: 'old' }, context), await handler({ id: 'fresh' }, context)]).toEqual(['old result', 'new result'])
+    expect(runs).toEqual(['fresh'])
+  })
+
+  test('a batch', async () => {
+    const { runs, run, options } = setUp()
+    const { key: _key, predecessor: _predecessor, ...rest } = options
+    const order = ({ body }: { readonly body: string }): Order => ({ id: body })
+    const handler = idempotentBatch((record) => run(order(record)), {
+      ...rest,
+      key: (record) => record.body,
+      predecessor: { find: ([record]) => predecessor.find([order(record)]) },
+    })
+    const Records = ['old', 'fresh'].map((body) => ({
+      messageId: body,
+      body,
+      attributes: {},
+      eventSourceARN: 'arn:aws:sqs:x:1:q',
+    }))
+    expect(await handler({ Records } as unknown as SQSEvent, context)).toEqual({ batchItemFailures: [] })
+    expect(runs).toEqual(['fresh'])
+  })
+
+  test('HTTP refuses it: it stores responses in a form of its own', () => {
+    const { options } = setUp()
+    const { key: _key, ...rest } = options
+    expect(() => httpIdempotency(async () => ({ statusCode: 200 }), rest as never)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', option: 'predecessor' }),
+    )
+  })
 })
