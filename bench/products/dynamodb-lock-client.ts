@@ -50,7 +50,7 @@ function heldOf(lock: FailOpenLock): HeldLock {
   })
   return {
     fence: lock.fencingToken,
-    believesHeld: () => !failed,
+    believesHeld: () => (failed ? false : undefined),
     renew: undefined,
     release: () => {
       const { promise, resolve, reject } = Promise.withResolvers<void>()

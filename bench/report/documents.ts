@@ -1,5 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { PARTS } from '../arguments.ts'
 import { idealMs } from '../parts/contention.ts'
 import { TITLE } from '../products/products.ts'
 import type { Results } from '../results.ts'
@@ -11,14 +13,25 @@ const DOCS = join(import.meta.dirname, '../../docs')
 const BEGIN = '<!-- Made by `npm run bench -- --docs`; what stands between these two lines is written over. -->'
 const END = '<!-- End of what is made. -->'
 
-/** Puts this run's figures into `docs/`. */
-export function writeDocuments(results: Results): void {
+/** Puts this run's figures into `docs/`; what it has not measured stays as it was. */
+export function writeDocuments(run: Results): void {
   const folder = join(DOCS, 'benchmarks')
   mkdirSync(folder, { recursive: true })
+  const results = run.parts.length === PARTS.length ? run : completed(run, join(folder, 'results.json'))
   for (const [name, chart] of Object.entries(chartsOf(results))) writeFileSync(join(folder, `${name}.svg`), barChart(chart))
   writeFileSync(join(folder, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`)
   const page = join(DOCS, 'BENCHMARKS.md')
   writeFileSync(page, withReport(readFileSync(page, 'utf8'), reportOf(results)))
+}
+
+/** @throws Error when the earlier figures are another machine's, or other versions' */
+function completed(run: Results, file: string): Results {
+  const earlier = JSON.parse(readFileSync(file, 'utf8')) as Results
+  for (const what of ['machine', 'versions'] as const) {
+    if (isDeepStrictEqual(earlier[what], run[what])) continue
+    throw new Error(`The figures in docs/ come from another ${what}: run all parts, without --only`)
+  }
+  return { ...earlier, ...run, parts: PARTS }
 }
 
 /** @throws Error when the page has no place for it */
