@@ -6,13 +6,15 @@ import type { Invocation } from './runtime-api.ts'
 
 /**
  * - `kill`: its process dies here;
- * - `hang`: no answer comes, the invocation is killed at its time-out, and a request that had not arrived arrives afterwards;
+ * - `hang`: no answer comes, so the invocation is killed at its time-out or sends again, and a request that had not arrived
+ *   arrives afterwards;
  * - `freeze`: it stands still for a while, past its lease perhaps, and goes on;
  * - `cut`: the request, or its answer, is lost.
  */
 type Blow = 'kill' | 'hang' | 'freeze' | 'cut'
 
 const BLOWS: readonly Blow[] = ['kill', 'kill', 'kill', 'kill', 'kill', 'kill', 'hang', 'freeze', 'cut', 'cut']
+const HANG_MS = 6000
 const FREEZE_MS = { low: 500, high: 7000 }
 const LATE_MS = { low: 0, high: 4000 }
 
@@ -83,7 +85,8 @@ export class Storm {
       case 'cut':
         break
       case 'hang':
-        await environment.ended
+        // A request that was given up and sent again keeps nobody from ending in time.
+        await Promise.race([environment.ended, delay(HANG_MS)])
         if (at === 'applied') break
         return delay(forMs)
       case 'freeze':
