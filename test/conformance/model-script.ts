@@ -31,7 +31,7 @@ export type Move =
   | { readonly move: 'remove' }
 
 /** A verb that acquires or begins names its owner for the first time. */
-export const OPENS: ReadonlySet<string> = new Set(['acquire', 'share', 'permit', 'queue', 'begin'])
+export const OPENS: ReadonlySet<string> = new Set(['acquire', 'share', 'permit', 'queue', 'begin', 'reconcile'])
 
 const VERBS: { readonly [kind in Kind]: readonly string[] } = {
   lock: ['acquire', 'acquire', 'acquire', 'renew', 'renew', 'release', 'release', 'break'],
@@ -39,7 +39,10 @@ const VERBS: { readonly [kind in Kind]: readonly string[] } = {
     ...['acquire', 'share', 'share', 'permit', 'permit', 'permit', 'queue', 'queue', 'queue'],
     ...['renew', 'renew', 'release', 'release', 'release', 'release', 'break'],
   ],
-  once: ['begin', 'begin', 'begin', 'begin', 'extend', 'checkpoint', 'retire', 'complete', 'complete', 'abandon', 'forget'],
+  once: [
+    ...['begin', 'begin', 'begin', 'begin', 'reconcile', 'extend', 'checkpoint', 'retire'],
+    ...['complete', 'complete', 'transact', 'transact', 'abandon', 'forget'],
+  ],
 }
 
 const mishaps: fc.Arbitrary<Mishap> = fc.oneof(

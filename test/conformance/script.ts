@@ -59,10 +59,13 @@ const VERBS: { readonly [kind in Kind]: readonly string[] } = {
     ...['acquire', 'share', 'share', 'permit', 'permit', 'permit', 'permit', 'queue', 'queue', 'queue'],
     ...['renew', 'renew', 'release', 'release', 'release', 'break'],
   ],
-  once: ['begin', 'begin', 'begin', 'extend', 'checkpoint', 'retire', 'complete', 'complete', 'abandon', 'forget'],
+  once: [
+    ...['begin', 'begin', 'begin', 'reconcile', 'extend', 'checkpoint', 'retire'],
+    ...['complete', 'complete', 'transact', 'abandon', 'forget'],
+  ],
 }
 
-const OPENS: ReadonlySet<string> = new Set(['acquire', 'share', 'permit', 'queue', 'begin'])
+const OPENS: ReadonlySet<string> = new Set(['acquire', 'share', 'permit', 'queue', 'begin', 'reconcile'])
 
 const passing = {
   afterMs: fc.oneof(
@@ -100,6 +103,9 @@ export function scripts(kind: Kind): fc.Arbitrary<Script> {
   )
   return fc.array(move, { minLength: 2, maxLength: 40, size: 'max' })
 }
+
+/** A command of another verb, with more in it. */
+export type Variant = `lock.${'share' | 'permit' | 'queue'}` | `once.${'reconcile' | 'transact'}`
 
 interface Sent {
   readonly command: Command
@@ -187,7 +193,7 @@ class Stage {
     const fence = (move.staleFence ? shown - 1 : shown) as Fence
     const own = this.#fences.get(owner) ?? fence
     const common = { key: this.#kind === 'once' ? ONCE_KEY : LOCK_KEY, owner }
-    switch (`${this.#kind === 'once' ? 'once' : 'lock'}.${verb}` as Command['type'] | `lock.${'share' | 'permit' | 'queue'}`) {
+    switch (`${this.#kind === 'once' ? 'once' : 'lock'}.${verb}` as Command['type'] | Variant) {
       case 'lock.share':
         return { type: 'lock.acquire', ...common, leaseMs, share: { weight: 1 } }
       case 'lock.permit':
@@ -204,6 +210,8 @@ class Stage {
         return { type: 'lock.break', ...common, owner: 'operator', fence }
       case 'once.begin':
         return { type: 'once.begin', ...common, leaseMs, retainMs: leaseMs * 2, fingerprint: move.payload, hold: move.hold }
+      case 'once.reconcile':
+        return { type: 'once.begin', ...common, leaseMs, retainMs: leaseMs * 2, fingerprint: move.payload, reconcile: true }
       case 'once.extend':
         return { type: 'once.extend', ...common, leaseMs }
       case 'once.checkpoint':
@@ -212,6 +220,8 @@ class Stage {
         return { type: 'once.retire', ...common, name: move.payload ?? 'psp', generation: 1 + (leaseMs % 3) }
       case 'once.complete':
         return { type: 'once.complete', ...common, result: resultOf(owner), retainMs: leaseMs }
+      case 'once.transact':
+        return { type: 'once.complete', ...common, result: resultOf(owner), retainMs: leaseMs, token: `${owner}-${leaseMs % 2}` }
       case 'once.abandon':
         return { type: 'once.abandon', ...common }
       case 'once.forget':

@@ -85,6 +85,8 @@ test('the scripts reach every outcome, and every kind of late and repeated comma
       if (isGrant(step) && 'tookOver' in step.reply && step.reply.tookOver) count('took over')
       if (step.sending === 'ghost' && step.command.type === 'once.begin') count(`ghost begin ${step.reply.outcome}`)
       if (step.before?.kind === 'once' && step.before.hold && step.command.type === 'once.begin') count('begin over hold')
+      if ('crashed' in step.reply && step.reply.crashed && step.after !== step.before) count('found out about')
+      if ('token' in step.command && step.command.token) count(`transact ${step.reply.outcome}`)
     }
   }
   const wanted = [
@@ -97,6 +99,8 @@ test('the scripts reach every outcome, and every kind of late and repeated comma
     ...['forgotten', 'unchanged'].map((outcome) => `forget ${outcome}`),
     'took over',
     'begin over hold',
+    'found out about',
+    ...['completed', 'lost', 'uncertain'].map((outcome) => `transact ${outcome}`),
     'ghost begin started',
     'ghost begin stale',
   ]
@@ -153,6 +157,20 @@ const planted: readonly { readonly bug: string; readonly check: Check; readonly 
         command,
         moment,
       ),
+  },
+  {
+    bug: 'a transaction is taken for the completion that was there before',
+    check: answersAreHonest,
+    apply: (record, command, moment) =>
+      transition(record, command.type === 'once.complete' ? { ...command, token: undefined } : command, moment),
+  },
+  {
+    bug: 'who finds out about a crash does not wait for the end of its lease',
+    check: oneBeliever,
+    apply: (record, command, moment) => {
+      const hurried = command.type === 'once.begin' && command.reconcile
+      return transition(record, command, hurried ? { ...moment, earliest: moment.latest + 10_000 } : moment)
+    },
   },
   {
     bug: 'an owner is refused once its lease has ended',

@@ -1,6 +1,7 @@
 import type { RecordKey } from '../../lib/store/record.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { memoryStore } from '../../lib/stores/memory/memory-store.ts'
+import type { Counters } from '../../lib/testing/conformance/subject.ts'
 import { faultyStore } from '../../lib/testing/faulty-store.ts'
 import type { Wire } from '../../lib/testing/wire.ts'
 import { dynamodb } from './dynamodb-backend.ts'
@@ -18,6 +19,8 @@ export interface Shared {
   connect(client: SimulatedClient): Connection
   /** Deletes a record, as TTL or a hand would. */
   remove(key: RecordKey): Promise<void>
+  /** What transactions of the caller's write, where the store has transactions. */
+  readonly counters?: Counters | undefined
 }
 
 export interface Connection {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { type AttributeValue, DeleteItemCommand, PutItemCommand, paginateQuery } from '@aws-sdk/client-dynamodb'
+import { type AttributeValue, DeleteItemCommand, GetItemCommand, PutItemCommand, paginateQuery } from '@aws-sdk/client-dynamodb'
+import { marshall } from '@aws-sdk/util-dynamodb'
 import type { RecordKey } from '../../lib/store/record.ts'
 import { type DynamoDBStoreOptions, dynamodbStore } from '../../lib/stores/dynamodb/dynamodb-store.ts'
 import { Wire } from '../../lib/testing/wire.ts'
@@ -28,7 +29,26 @@ export async function openDynamoDB(world: World): Promise<DynamoDBShared> {
   const { client, tableName: TableName } = await testTable()
   const namespace = randomUUID()
   const pk = (key: RecordKey): AttributeValue => ({ S: `${namespace}/${key}` })
+  const counterKey = (name: string) => ({ pk: `counters/${namespace}/${name}`, sk: 'counter' })
   return {
+    counters: {
+      increment: (name) => ({
+        Update: {
+          TableName,
+          Key: counterKey(name),
+          UpdateExpression: 'ADD n :one',
+          ExpressionAttributeValues: { ':one': 1 },
+        },
+      }),
+      mustExist: (name) => ({
+        ConditionCheck: { TableName, Key: counterKey(name), ConditionExpression: 'attribute_exists(pk)' },
+      }),
+      read: async (name) => {
+        const get = new GetItemCommand({ TableName, Key: marshall(counterKey(name)), ConsistentRead: true })
+        const { Item } = await world.track(client.send(get))
+        return Number(Item?.['n']?.N ?? 0)
+      },
+    },
     connect: (process, options) => {
       const wire = new Wire()
       const server: ServerHost = { dateOffsetMs: 0, stripDate: false, answer: undefined }

@@ -1,5 +1,6 @@
 import type { RecordKey } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
+import type { TransactItem } from '../../store/transaction.ts'
 import type { Wire } from '../wire.ts'
 
 /** A fresh store, as the factory gives it to one case. */
@@ -10,9 +11,21 @@ export interface StoreUnderTest {
   advance?(ms: number): Promise<void>
   /** Deletes a record, as a hand or a clean-up would. Without it, name the reason in `skip.removal`. */
   remove?(key: RecordKey): Promise<void>
+  /** What the caller's transactions write, where the store has `transactions`. Without it, name the reason in `skip.counters`. */
+  readonly counters?: Counters | undefined
   /** Waits for a promise that needs time to pass (a client's pause before it sends again). Default: just waits. */
   run?<T>(promise: Promise<T>): Promise<T>
   close?(): Promise<void>
+}
+
+/** Counters of the caller's, new for each case. */
+export interface Counters {
+  /** Adds one. */
+  increment(name: string): TransactItem
+  /** Refuses a transaction unless the counter has been counted up. */
+  mustExist(name: string): TransactItem
+  /** 0 when it has not been counted up. */
+  read(name: string): Promise<number>
 }
 
 export interface Connection {
@@ -35,4 +48,4 @@ export interface DefineCase {
 }
 
 /** What a case may need beyond the contract of `Store`. */
-export type Need = 'time' | 'removal'
+export type Need = 'time' | 'removal' | 'counters'

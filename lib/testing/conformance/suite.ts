@@ -6,6 +6,7 @@ import { operationCases } from './operations.ts'
 import { queueCases } from './queues.ts'
 import { sharingCases } from './sharing.ts'
 import type { ConformanceOptions, Need, StoreUnderTest } from './subject.ts'
+import { transactionCases } from './transactions.ts'
 import { type Case, Trial } from './trial.ts'
 
 const chapters: readonly { readonly title: string; readonly cases: readonly Case[] }[] = [
@@ -15,6 +16,7 @@ const chapters: readonly { readonly title: string; readonly cases: readonly Case
   { title: 'operations', cases: operationCases },
   { title: 'what an operation keeps', cases: operationDetailCases },
   { title: 'when leases end', cases: leaseCases },
+  { title: 'transactions with items of the caller’s', cases: transactionCases },
   { title: 'lost answers, lost requests, late duplicates', cases: faultCases },
 ]
 
@@ -28,7 +30,7 @@ const chapters: readonly { readonly title: string; readonly cases: readonly Case
  * storeConformance('my store', async () => ({ connect: () => ({ store: myStore() }) }), {
  *   describe,
  *   it,
- *   skip: { time: 'it keeps real time', removal: 'nothing can be deleted by hand' },
+ *   skip: { time: 'it keeps real time', removal: 'nothing can be deleted by hand', counters: 'it has no transactions' },
  * })
  */
 export function storeConformance(name: string, open: () => Promise<StoreUnderTest>, options: ConformanceOptions): void {
@@ -46,7 +48,11 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
   })
 }
 
-const MEANS: { readonly [need in Need]: 'advance' | 'remove' } = { time: 'advance', removal: 'remove' }
+const MEANS: { readonly [need in Need]: 'advance' | 'remove' | 'counters' } = {
+  time: 'advance',
+  removal: 'remove',
+  counters: 'counters',
+}
 
 async function perform(entry: Case, open: () => Promise<StoreUnderTest>): Promise<void> {
   const subject = await open()
