@@ -1,22 +1,26 @@
 import { boundedWait, remainingMs } from '../runtime/invocation.ts'
 import { sleep } from '../runtime/runtime.ts'
-import type { Replies } from '../store/command.ts'
+import type { Obstacle, Replies } from '../store/command.ts'
 import { AlonceError, isAlonceError } from '../store/errors.ts'
-import type { AlonceRecord, LockRecord } from '../store/record.ts'
+import type { AlonceRecord, Fence, LockRecord } from '../store/record.ts'
 import { LeasedLock } from './handle.ts'
+import { Place } from './place.ts'
 import { codeOf, elapsedMs, type LockRequest, leaseOf, monotonic, tell, timeoutOf } from './request.ts'
-import { backOffFurther, delayMs, looksFree, startBackOff } from './waiting.ts'
+import { CLAIM_MS, obstacle } from './transitions.ts'
+import { backOffFurther, pauseOf, startBackOff } from './waiting.ts'
 
 type Granted = Extract<Replies['lock.acquire'], { readonly outcome: 'acquired' }>
-export type Held = Pick<Extract<Replies['lock.acquire'], { readonly outcome: 'held' }>, 'fence' | 'holder'>
+export interface Held extends Obstacle {
+  readonly fence: Fence
+}
 
 /** Who has the lock is an expected outcome, and a value. */
 export type Acquisition = Won | { readonly lock?: never; readonly held: Held }
 interface Won {
   readonly lock: LeasedLock
   readonly held?: never
-  /** From a holder whose lease had ended. */
-  readonly tookOver: boolean
+  /** It was not free and asked for: taken over from a holder whose lease had ended, or handed over by the one before. */
+  readonly reason?: 'took-over' | 'handed-over' | undefined
 }
 
 /** @throws AlonceError `LEASE_EXPIRED`; whatever the store throws */
@@ -29,6 +33,8 @@ const LEAST_SHARE_LEFT = 0.1
 const TAKE_BACK_TIMEOUT_MS = 1000
 /** With less than this left, an invocation is as good as over. */
 const LAST_MOMENTS_MS = 250
+/** With less than this left of a hand-over, it is claimed before the code runs. */
+const UNCLAIMED_AT_LEAST_MS = 0.4 * CLAIM_MS
 
 /** One try for one lock, by one owner: from the first write to the grant, or to the end of the wait. */
 class Attempt {
@@ -37,6 +43,8 @@ class Attempt {
   readonly #waitUntilMs: number
   readonly #inInvocation: boolean
   #owner: string
+  /** In the queue; `undefined`: competing with whoever comes. */
+  #place: Place | undefined
   #requests = 0
   #writes = 0
   readonly #onRequest = (): void => {
@@ -50,15 +58,18 @@ class Attempt {
     this.#inInvocation = remaining !== undefined
     this.#startedAtMs = monotonic(request)
     this.#waitUntilMs = this.#startedAtMs + boundedWait(request.waitMs, remaining)
+    if (request.fair) this.#queueUp()
   }
 
   async run(): Promise<Acquisition> {
     const first = await this.#write()
-    const outcome = first.held && this.#leftMs() > 0 ? await this.#wait(first.held) : first
+    const waits = first.held && first.held.because !== 'queue-full' && this.#leftMs() > 0
+    const outcome = waits ? await this.#wait(first.held) : first
+    if (outcome.held && this.#place?.taken) await this.#takeBack()
+    this.#place?.leave()
     const cost = { durationMs: elapsedMs(this.#request, this.#startedAtMs), requests: this.#requests }
     if (outcome.held) tell(this.#request, 'held', { fence: outcome.held.fence, holder: outcome.held.holder.label, ...cost })
-    else
-      tell(this.#request, 'acquired', { fence: outcome.lock.fence, reason: outcome.tookOver ? 'took-over' : undefined, ...cost })
+    else tell(this.#request, 'acquired', { fence: outcome.lock.fence, reason: outcome.reason, ...cost })
     return outcome
   }
 
@@ -68,15 +79,17 @@ class Attempt {
     const sinceMs = monotonic(this.#request)
     let held = first
     let backOff = startBackOff(first.fence)
-    let outcome: Acquisition = { held }
+    let outcome = await this.#stopOthersFromJoining(first)
     for (let left = this.#leftMs(); outcome.held && left > 0; left = this.#leftMs()) {
-      const delay = delayMs(backOff, held.holder, { now: store.now(), fraction: store.runtime.random.fraction() })
-      await sleep(store.runtime.timer, Math.min(left, delay))
+      const fraction = store.runtime.random.fraction()
+      const pause = pauseOf(backOff, held.holder, { now: store.now(), fraction })
+      const place = this.#place
+      await sleep(store.runtime.timer, Math.min(left, place?.pauseMs(fraction) ?? pause.ms), place?.signal)
       if (this.#isOver()) break
       const writes = this.#writes
       outcome = await this.#look(held)
       held = outcome.held ?? held
-      backOff = backOffFurther(backOff, { fence: held.fence, inVain: this.#writes > writes })
+      backOff = backOffFurther(pause.backOff, { fence: held.fence, inVain: this.#writes > writes })
     }
     tell(this.#request, 'waited', { durationMs: elapsedMs(this.#request, sinceMs), requests: this.#requests })
     return outcome
@@ -88,15 +101,34 @@ class Attempt {
 
   /** By the invocation's own clock, which goes on while an environment is frozen: one that thaws must not take a lock. */
   #isOver(): boolean {
+    if (this.#place?.signal.aborted) return true
     return this.#inInvocation && (remainingMs(this.#request.context) ?? 0) <= LAST_MOMENTS_MS
+  }
+
+  /** A reader after a reader could go on for ever: a writer that waits shows it, by a place in the queue. */
+  async #stopOthersFromJoining(held: Held): Promise<Acquisition> {
+    if (held.because !== 'shared' || this.#request.share || this.#place) return { held }
+    this.#queueUp()
+    return this.#write()
+  }
+
+  #queueUp(): void {
+    if (this.#leftMs() > 0) this.#place = new Place(this.#request, () => this.#takeBack())
   }
 
   async #look(known: Held): Promise<Acquisition> {
     const record = await this.#read()
     // An outage is no news: what is known to be held is not taken to be free.
     if (record === 'unknown') return { held: known }
-    if (!record?.holder || looksFree(record.holder, this.#request.store.now())) return this.#write()
-    return { held: { fence: record.fence, holder: record.holder } }
+    if (record?.holder?.owner === this.#owner) return this.#receive(record, record.holder.expiresAtMs)
+    const { share, store } = this.#request
+    const inTheWay = obstacle(record, { owner: this.#owner, share }, store.now().earliest)
+    if (!record || !inTheWay) return this.#write()
+    const standing = this.#place?.look(record, this.#owner)
+    // Taken for dead, or never there: a new owner, because the old one may be marked as gone.
+    if (standing === 'none') this.#owner = store.runtime.random.id()
+    if (standing === 'none' || standing === 'due') return this.#write()
+    return this.#stopOthersFromJoining({ fence: record.fence, ...inTheWay })
   }
 
   async #read(): Promise<LockRecord | undefined | 'unknown'> {
@@ -116,7 +148,8 @@ class Attempt {
       const { leaseMs, renewed } = leaseOf(this.#request)
       this.#writes++
       const reply = await this.#send(leaseMs)
-      if (reply.outcome === 'held') return { held: reply }
+      if (reply.outcome === 'queued') this.#place?.take(reply.place)
+      if (reply.outcome === 'held' || reply.outcome === 'queued') return { held: reply }
       if (reply.outcome === 'acquired') return this.#grant(reply, { leaseMs, renewed, sentAtMs })
       this.#owner = this.#request.store.runtime.random.id()
     }
@@ -125,12 +158,14 @@ class Attempt {
   }
 
   async #send(leaseMs: number): Promise<Replies['lock.acquire']> {
-    const { store, key, label } = this.#request
-    const command = { type: 'lock.acquire', key, owner: this.#owner, leaseMs, label } as const
+    const { store, key, label, share } = this.#request
+    const queueMs = this.#place?.signOfLifeMs(this.#leftMs())
+    const command = { type: 'lock.acquire', key, owner: this.#owner, leaseMs, label, share, queueMs } as const
     try {
       return await store.execute(command, { timeoutMs: timeoutOf(this.#request), onRequest: this.#onRequest })
     } catch (error) {
-      if (!isAlonceError(error) || error.maybeApplied) await this.#takeBack()
+      if (!isAlonceError(error) || error.maybeApplied || this.#place?.taken) await this.#takeBack()
+      this.#place?.leave()
       throw error
     }
   }
@@ -142,8 +177,9 @@ class Attempt {
     const { leaseMs, renewed, sentAtMs } = sent
     const leftMs = expiresAtMs - this.#request.store.now().latest
     if (leftMs >= leaseMs * LEAST_SHARE_LEFT) {
-      const lock = new LeasedLock(this.#request, { owner: this.#owner, fence, expiresAtMs, leaseMs, renewed })
-      return { lock, tookOver }
+      const hint = this.#request.share ? 'shared' : this.#place?.taken ? 'queue' : undefined
+      const lock = new LeasedLock(this.#request, { owner: this.#owner, fence, expiresAtMs, leaseMs, renewed, hint })
+      return { lock, reason: tookOver ? 'took-over' : undefined }
     }
     await this.#takeBack()
     const { name } = this.#request
@@ -151,12 +187,42 @@ class Attempt {
     throw new AlonceError('LEASE_EXPIRED', message, { key: name, fence })
   }
 
-  /** Best effort: nobody holds what may have been granted, so it need not stay until its lease ends. */
-  async #takeBack(): Promise<void> {
+  /** It was handed over to us, for a moment. Short work is done before the first renewal is due, and saves that write. */
+  async #receive({ fence }: LockRecord, claimUntilMs: number): Promise<Acquisition> {
+    const { leaseMs, renewed } = leaseOf(this.#request)
+    const grant = { owner: this.#owner, fence, leaseMs, renewed, hint: 'queue' } as const
+    const claimMs = claimUntilMs - this.#request.store.now().latest
+    if (renewed && claimMs >= UNCLAIMED_AT_LEAST_MS) {
+      return { lock: new LeasedLock(this.#request, { ...grant, expiresAtMs: claimUntilMs, claimMs }), reason: 'handed-over' }
+    }
+    const expiresAtMs = await this.#claim(fence, leaseMs)
+    if (expiresAtMs !== undefined)
+      return { lock: new LeasedLock(this.#request, { ...grant, expiresAtMs }), reason: 'handed-over' }
+    this.#owner = this.#request.store.runtime.random.id()
+    return this.#write()
+  }
+
+  async #claim(fence: Fence, leaseMs: number): Promise<number | undefined> {
     const { store, key } = this.#request
+    this.#writes++
+    try {
+      const command = { type: 'lock.renew', key, owner: this.#owner, fence, leaseMs } as const
+      const reply = await store.execute(command, { timeoutMs: timeoutOf(this.#request), onRequest: this.#onRequest })
+      return reply.outcome === 'renewed' ? reply.expiresAtMs : undefined
+    } catch (error) {
+      await this.#takeBack()
+      this.#place?.leave()
+      throw error
+    }
+  }
+
+  /** Best effort: nobody holds what may have been granted, or waits in our place, so it need not stay until it ends. */
+  async #takeBack(): Promise<void> {
+    const { store, key, share } = this.#request
     try {
       const timeoutMs = Math.min(TAKE_BACK_TIMEOUT_MS, timeoutOf(this.#request) ?? TAKE_BACK_TIMEOUT_MS)
-      await store.execute({ type: 'lock.release', key, owner: this.#owner }, { timeoutMs, onRequest: this.#onRequest })
+      const command = { type: 'lock.release', key, owner: this.#owner, hint: share && 'shared' } as const
+      await store.execute(command, { timeoutMs, onRequest: this.#onRequest })
     } catch (error) {
       tell(this.#request, 'release-failed', codeOf(error))
     }

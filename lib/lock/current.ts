@@ -5,6 +5,8 @@ import type { Lock } from './handle.ts'
 /** `lock` is `undefined` where the code runs unprotected: an outer lock must not be taken for this one. */
 export interface Holding {
   readonly lock: Lock | undefined
+  /** Of the code that called this code. */
+  readonly outer: Holding | undefined
 }
 
 const holding = new AsyncLocalStorage<Holding>()
@@ -24,4 +26,9 @@ export function currentLock(): Lock {
   throw new AlonceError('CONFIG_INVALID', `There is no current lock: ${why}.`)
 }
 
-export const runHolding = <R>(lock: Lock | undefined, fn: () => R): R => holding.run({ lock }, fn)
+export const runHolding = <R>(lock: Lock | undefined, fn: () => R): R => holding.run({ lock, outer: holding.getStore() }, fn)
+
+/** All locks that the running code was called under, from the innermost to the outermost. */
+export function* locksHeld(): Generator<Lock> {
+  for (let at = holding.getStore(); at; at = at.outer) if (at.lock) yield* at.lock.locks
+}

@@ -18,6 +18,10 @@ export interface Lock extends AsyncDisposable {
   readonly name: string
   /** Larger than that of every earlier grant. Pass it to the resource, and let the resource refuse a smaller one. */
   readonly fence: Fence
+  /** The fence of each lock by its name, where several were taken together with `keys`; then `fence` and `owner` throw. */
+  readonly fences: { readonly [name: string]: Fence }
+  /** Each lock, where several were taken together; else this one. */
+  readonly locks: readonly Lock[]
   /** The unguessable id of this grant. Whoever has it can release the lock: keep it out of logs. */
   readonly owner: string
   /** Aborts when the lock is over, for whatever reason. Hand it to `fetch` and the like. */
@@ -66,8 +70,14 @@ export interface Lock extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** As those see it who took it: they decide how it ends. */
+export interface HeldLock extends Lock {
+  /** For an invocation that ends while its code is still at work: timers stop, the signal aborts, the lease ends by itself. */
+  stop(): void
+}
+
 /** Its fields are private, so that printing a handle shows no owner. */
-export class LeasedLock implements Lock {
+export class LeasedLock implements HeldLock {
   readonly #request: LockRequest
   readonly #grant: Grant
   readonly #lease: Lease
@@ -92,6 +102,12 @@ export class LeasedLock implements Lock {
   }
   get fence(): Fence {
     return this.#grant.fence
+  }
+  get fences(): { readonly [name: string]: Fence } {
+    return { [this.name]: this.fence }
+  }
+  get locks(): readonly Lock[] {
+    return [this]
   }
   get owner(): string {
     return this.#grant.owner
@@ -142,7 +158,6 @@ export class LeasedLock implements Lock {
     return fenced(write, this.fence, options)
   }
 
-  /** For an invocation that ends while its code is still at work: timers stop, the signal aborts, the lease ends by itself. */
   stop(): void {
     this.#finish('deadline')
   }
@@ -175,7 +190,7 @@ export class LeasedLock implements Lock {
     }
     try {
       const sending = { resent, firstSentAtMs, timeoutMs: timeoutOf(this.#request), onRequest }
-      const { outcome } = await store.execute({ type: 'lock.release', key, owner: this.owner }, sending)
+      const { outcome } = await store.execute({ type: 'lock.release', key, owner: this.owner, hint: this.#grant.hint }, sending)
       if (outcome !== 'lost')
         tell(this.#request, 'released', {
           fence: this.fence,

@@ -1,5 +1,5 @@
 import { remainingMs } from '../runtime/invocation.ts'
-import type { Replies } from '../store/command.ts'
+import type { Hint, Replies } from '../store/command.ts'
 import { isAlonceError } from '../store/errors.ts'
 import type { Fence } from '../store/record.ts'
 import type { LockEnd } from './ended.ts'
@@ -11,6 +11,10 @@ export interface Grant {
   readonly expiresAtMs: number
   readonly leaseMs: number
   readonly renewed: boolean
+  /** Where a store should look first for what we hold. */
+  readonly hint?: Hint | undefined
+  /** It was handed over to us, and this much is left to claim it by a first renewal. */
+  readonly claimMs?: number | undefined
 }
 
 type RenewReply = Replies['lock.renew']
@@ -32,6 +36,8 @@ export class Lease {
   readonly #onEnd: (end: LockEnd) => void
   readonly #deadline: { readonly atMs: number; readonly marginMs: number } | undefined
   #expiresAtMs: number
+  /** How long the lease was when it was last given. */
+  #termMs: number
   /** By the monotonic clock. */
   #renewAtMs = Number.POSITIVE_INFINITY
   #failures = 0
@@ -46,6 +52,7 @@ export class Lease {
     this.#grant = grant
     this.#onEnd = onEnd
     this.#expiresAtMs = grant.expiresAtMs
+    this.#termMs = grant.claimMs ?? grant.leaseMs
     const remaining = remainingMs(request.context)
     if (remaining !== undefined) {
       const marginMs = Math.min(DEADLINE_MARGIN_MS, remaining / 10)
@@ -86,14 +93,14 @@ export class Lease {
 
   async #sendRenewal(): Promise<void> {
     const { store, key } = this.#request
-    const { owner, fence, renewed } = this.#grant
+    const { owner, fence, renewed, hint } = this.#grant
     const startedAtMs = monotonic(this.#request)
     const firstSentAtMs = this.#unansweredSinceMs ?? store.now().latest
     let requests = 0
     const leaseMs = renewed ? this.#grant.leaseMs : leaseOf(this.#request).leaseMs
     try {
       const reply = await store.execute(
-        { type: 'lock.renew', key, owner, fence, leaseMs },
+        { type: 'lock.renew', key, owner, fence, leaseMs, hint },
         {
           resent: this.#unansweredSinceMs !== undefined,
           firstSentAtMs,
@@ -116,6 +123,7 @@ export class Lease {
       return
     }
     this.#expiresAtMs = Math.max(this.#expiresAtMs, reply.expiresAtMs)
+    this.#termMs = this.#grant.leaseMs
     this.#failures = 0
     this.#unansweredSinceMs = undefined
     tell(this.#request, 'renewed', { fence: this.#grant.fence, ...cost })
@@ -135,7 +143,7 @@ export class Lease {
   /** A third of the lease after it was given, and sooner when the answer took its time. */
   #planRenewal(): void {
     if (!this.#grant.renewed) return
-    const inMs = Math.max(0, this.leftMs() - (this.#grant.leaseMs * 2) / 3)
+    const inMs = Math.max(0, this.leftMs() - (this.#termMs * 2) / 3)
     this.#renewAtMs = monotonic(this.#request) + inMs
   }
 

@@ -1,13 +1,12 @@
 import type { OnEvent } from '../events/events.ts'
 import type { LambdaContext } from '../runtime/invocation.ts'
+import type { Share } from '../store/command.ts'
 import { configInvalid } from '../store/errors.ts'
 import type { KeyPart } from '../store/key.ts'
 import type { Store } from '../store/store.ts'
 
-interface LeaseOptions<A extends readonly unknown[]> {
+interface LeaseOptions {
   readonly store: Store
-  /** What the lock is on: a value, an array of parts, or a function of the arguments. */
-  readonly key: KeyPart | ((...args: A) => KeyPart)
   /**
    * How long the lock is ours without a sign of life, in milliseconds. A number is renewed at a third of itself while the
    * code runs. Default: the invocation's remaining time + 1 s on Lambda, without renewal; elsewhere 30 s, renewed.
@@ -18,24 +17,62 @@ interface LeaseOptions<A extends readonly unknown[]> {
   readonly onEvent?: OnEvent | undefined
 }
 
+/** One lock, or several: taken in one order whatever the order here (so that two clients never wait for each other), all or none. */
+type KeyOptions<A extends readonly unknown[]> =
+  | {
+      /** What the lock is on: a value, an array of parts, or a function of the arguments. */
+      readonly key: KeyPart | ((...args: A) => KeyPart)
+      readonly keys?: undefined
+    }
+  | {
+      readonly key?: undefined
+      /** At most 25 keys, each as `key` would be, or a function of the arguments. The handle has a fence for each: `fences`. */
+      readonly keys: readonly KeyPart[] | ((...args: A) => readonly KeyPart[])
+    }
+
+type ModeOptions =
+  | {
+      /**
+       * `exclusive`: one holder. `shared`: any number of shared holders, or one exclusive holder; an exclusive one that waits is
+       * not starved, because nobody joins while it does. Default: `exclusive`.
+       */
+      readonly mode?: 'exclusive' | 'shared' | undefined
+      readonly limit?: undefined
+      readonly weight?: undefined
+    }
+  | {
+      /**
+       * A counting semaphore: permits whose weights add up to at most `limit`, from 1 to 1,000,000. Everybody has to name the same
+       * limit: another one waits until all permits are back.
+       */
+      readonly limit: number
+      /** How many of the permits this one takes, from 1 to `limit`. Default: 1. */
+      readonly weight?: number | undefined
+      readonly mode?: undefined
+    }
+
 interface InvocationOptions {
   /** Lambda's context: it bounds the lease and the wait. */
   readonly context?: LambdaContext | undefined
 }
 
 /** Options of {@link tryAcquireLock}. */
-export interface TryAcquireOptions extends LeaseOptions<[]>, InvocationOptions {}
+export type TryAcquireOptions = LeaseOptions & KeyOptions<[]> & ModeOptions & InvocationOptions
 
 interface WaitOptions {
   /** How long to wait for the holder, in milliseconds; 0 = do not wait. Default: 5000, and never past the invocation. */
   readonly waitMs?: number | undefined
+  /**
+   * Wait in the order of arrival, and get the lock from whoever releases it, in the same write. At most 128 wait; the next is refused
+   * at once. Not with `shared` and `limit`. Default: `false`.
+   */
+  readonly fair?: boolean | undefined
 }
 
 /** Options of {@link acquireLock}. */
-export interface AcquireOptions extends TryAcquireOptions, WaitOptions {}
+export type AcquireOptions = TryAcquireOptions & WaitOptions
 
-/** Options of {@link makeLocked}. `A` are the arguments of the function. */
-export interface LockOptions<A extends readonly unknown[] = []> extends LeaseOptions<A>, WaitOptions {
+interface PolicyOptions {
   /** When the wait is over: throw `LOCK_HELD`, or `skip` the run and return `undefined`. Default: `reject`. */
   readonly onHeld?: 'reject' | 'skip' | undefined
   /**
@@ -45,13 +82,34 @@ export interface LockOptions<A extends readonly unknown[] = []> extends LeaseOpt
   readonly onStoreUnavailable?: 'reject' | 'run-unprotected' | undefined
 }
 
+interface ReentranceOptions {
+  /**
+   * Code that runs under this lock may take it again: it gets the same grant, which is released when the last of them is done. Counted
+   * in this process, by its async context, never in the record. Both takers have to say so. Default: `false`.
+   */
+  readonly reentrant?: boolean | undefined
+}
+
+/** Options of {@link makeLocked}. `A` are the arguments of the function. */
+export type LockOptions<A extends readonly unknown[] = []> = LeaseOptions &
+  KeyOptions<A> &
+  ModeOptions &
+  WaitOptions &
+  PolicyOptions &
+  ReentranceOptions
+
 /** Options of {@link withLock}. */
-export interface WithLockOptions extends LockOptions<[]>, InvocationOptions {}
+export type WithLockOptions = LockOptions<[]> & InvocationOptions
 
 /** Checked options with their defaults: a copy, so that nobody changes them under way. */
 export interface LockSettings<A extends readonly unknown[]> {
   readonly store: Store
+  /** With `several` a list of keys, or what gives one. */
   readonly key: KeyPart | ((...args: A) => KeyPart)
+  readonly several: boolean
+  readonly share: Share | undefined
+  readonly fair: boolean
+  readonly reentrant: boolean
   readonly leaseMs: number | undefined
   readonly waitMs: number
   readonly onHeld: 'reject' | 'skip'
@@ -63,20 +121,24 @@ export interface LockSettings<A extends readonly unknown[]> {
 /** Which options an entrance takes: an option that would silently do nothing is refused. */
 export type Entrance = 'tryAcquireLock' | 'acquireLock' | 'withLock' | 'makeLocked' | 'locked'
 
-const LEASE_OPTIONS = ['store', 'key', 'leaseMs', 'label', 'onEvent']
-const POLICY_OPTIONS = [...LEASE_OPTIONS, 'waitMs', 'onHeld', 'onStoreUnavailable']
+const LEASE_OPTIONS = ['store', 'key', 'keys', 'mode', 'limit', 'weight', 'leaseMs', 'label', 'onEvent']
+const WAIT_OPTIONS = [...LEASE_OPTIONS, 'waitMs', 'fair']
+const POLICY_OPTIONS = [...WAIT_OPTIONS, 'onHeld', 'onStoreUnavailable']
+const WRAPPER_OPTIONS = [...POLICY_OPTIONS, 'reentrant']
 const ACCEPTED: { readonly [entrance in Entrance]: readonly string[] } = {
   tryAcquireLock: [...LEASE_OPTIONS, 'context'],
-  acquireLock: [...LEASE_OPTIONS, 'context', 'waitMs'],
-  withLock: [...POLICY_OPTIONS, 'context'],
+  acquireLock: [...WAIT_OPTIONS, 'context'],
+  withLock: [...WRAPPER_OPTIONS, 'context'],
   // Their context comes with each call: one given for all calls would be another invocation's.
-  makeLocked: POLICY_OPTIONS,
+  makeLocked: WRAPPER_OPTIONS,
+  // A middleware does not call the handler, so there is no async context to count in.
   locked: POLICY_OPTIONS,
 }
 
 const DEFAULT_WAIT_MS = 5000
 const LONGEST_MS = 86_400_000
 const LONGEST_LABEL = 256
+const MOST_PERMITS = 1_000_000
 
 /** @throws AlonceError `CONFIG_INVALID`, naming the option. */
 export function lockSettings<A extends readonly unknown[]>(
@@ -86,7 +148,11 @@ export function lockSettings<A extends readonly unknown[]>(
   if (typeof options !== 'object' || options === null) throw configInvalid('options', `of ${entrance} must be an object.`)
   checkNames(options, entrance)
   checkStore(options.store)
-  if (options.key === undefined && !('key' in options)) throw configInvalid('key', 'is required: what is the lock on?')
+  checkKeys(options)
+  const share = shareOf(options)
+  checkFlag('reentrant', options.reentrant)
+  checkFlag('fair', options.fair)
+  if (options.fair && share) throw configInvalid('fair', 'goes with exclusive locks only, not with "limit" or the mode "shared".')
   checkMs('leaseMs', options.leaseMs, { least: Math.max(1, options.store.capabilities.minLeaseMs) })
   checkMs('waitMs', options.waitMs, { least: 0 })
   checkChoice('onHeld', options.onHeld, ['reject', 'skip'])
@@ -100,7 +166,11 @@ export function lockSettings<A extends readonly unknown[]>(
   }
   return {
     store: options.store,
-    key: options.key,
+    key: options.keys ?? options.key,
+    several: options.keys !== undefined,
+    share,
+    fair: options.fair ?? false,
+    reentrant: options.reentrant ?? false,
     leaseMs: options.leaseMs,
     waitMs: options.waitMs ?? DEFAULT_WAIT_MS,
     onHeld: options.onHeld ?? 'reject',
@@ -119,6 +189,37 @@ function checkNames(options: object, entrance: Entrance): void {
 
 function checkStore(store: Store | undefined): void {
   if (typeof store?.execute !== 'function') throw configInvalid('store', 'must be a store, for example memoryStore().')
+}
+
+function checkKeys<A extends readonly unknown[]>(options: KeyOptions<A>): void {
+  if (options.keys === undefined) {
+    if (options.key === undefined && !('key' in options)) throw configInvalid('key', 'is required: what is the lock on?')
+    return
+  }
+  if (options.key !== undefined) throw configInvalid('keys', 'takes the place of "key": give one of them.')
+  if (typeof options.keys !== 'function' && !Array.isArray(options.keys))
+    throw configInvalid('keys', 'must be an array of keys, or a function that returns one.')
+}
+
+function shareOf({ mode, limit, weight }: ModeOptions): Share | undefined {
+  checkChoice('mode', mode, ['exclusive', 'shared'])
+  if (limit === undefined) {
+    if (weight !== undefined) throw configInvalid('weight', 'goes with "limit" only.')
+    return mode === 'shared' ? { weight: 1 } : undefined
+  }
+  if (mode !== undefined) throw configInvalid('limit', `hands out permits, and does not go with the mode "${String(mode)}".`)
+  checkCount('limit', limit, MOST_PERMITS)
+  if (weight !== undefined) checkCount('weight', weight, limit)
+  return { limit, weight: weight ?? 1 }
+}
+
+function checkCount(option: string, count: number, most: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= most) return
+  throw configInvalid(option, `must be a whole number from 1 to ${most}, not ${String(count)}.`)
+}
+
+function checkFlag(option: string, flag: boolean | undefined): void {
+  if (flag !== undefined && typeof flag !== 'boolean') throw configInvalid(option, `must be true or false, not ${String(flag)}.`)
 }
 
 function checkMs(option: string, ms: number | undefined, { least }: { readonly least: number }): void {

@@ -1,6 +1,7 @@
 import { type AlonceEvent, emit, type LockEventName, type OnEvent } from '../events/events.ts'
 import { boundedWait, type LambdaContext, type Lease, leaseFor, remainingMs } from '../runtime/invocation.ts'
-import { isAlonceError } from '../store/errors.ts'
+import type { Share } from '../store/command.ts'
+import { AlonceError, isAlonceError } from '../store/errors.ts'
 import { type KeyPart, lockKey, lockName } from '../store/key.ts'
 import type { RecordKey } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
@@ -13,6 +14,9 @@ export interface LockRequest {
   readonly key: RecordKey
   readonly leaseMs: number | undefined
   readonly waitMs: number
+  readonly share: Share | undefined
+  readonly fair: boolean
+  readonly reentrant: boolean
   readonly label: string | undefined
   readonly context: LambdaContext | undefined
   readonly onEvent: OnEvent | undefined
@@ -20,15 +24,35 @@ export interface LockRequest {
 
 const LONGEST_REQUEST_ID = 64
 
-/** @throws AlonceError `KEY_MISSING`, `KEY_INVALID` */
-export function lockRequest<A extends readonly unknown[]>(
+export const MOST_KEYS = 25
+
+/** The locks that `key` names, in the one order in which everybody takes them. @throws AlonceError `KEY_MISSING`, `KEY_INVALID` */
+export function lockRequests<A extends readonly unknown[]>(
+  settings: LockSettings<A>,
+  key: KeyPart,
+  context: LambdaContext | undefined,
+): readonly [LockRequest, ...LockRequest[]] {
+  if (!settings.several) return [lockRequest(settings, key, context)]
+  if (!Array.isArray(key)) throw new AlonceError('KEY_INVALID', 'What "keys" returns must be an array of keys.')
+  const byName = new Map(
+    key.map((part: KeyPart) => lockRequest(settings, part, context)).map((request) => [request.name, request]),
+  )
+  const [first, ...others] = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  if (!first) throw new AlonceError('KEY_MISSING', '"keys" names no lock. Give it at least one key.')
+  if (others.length >= MOST_KEYS)
+    throw new AlonceError('KEY_INVALID', `"keys" names ${byName.size} locks; at most ${MOST_KEYS} can be taken together.`)
+  return [first, ...others]
+}
+
+function lockRequest<A extends readonly unknown[]>(
   settings: LockSettings<A>,
   key: KeyPart,
   context: LambdaContext | undefined,
 ): LockRequest {
-  const { store, leaseMs, waitMs, onEvent } = settings
+  const { store, leaseMs, waitMs, share, fair, reentrant, onEvent } = settings
   const requestId = typeof context?.awsRequestId === 'string' ? context.awsRequestId.slice(0, LONGEST_REQUEST_ID) : undefined
-  return { store, name: lockName(key), key: lockKey(key), leaseMs, waitMs, label: settings.label ?? requestId, context, onEvent }
+  const label = settings.label ?? requestId
+  return { store, name: lockName(key), key: lockKey(key), leaseMs, waitMs, share, fair, reentrant, label, context, onEvent }
 }
 
 /** The lease to ask for now: what is left of the invocation shrinks while we wait. */

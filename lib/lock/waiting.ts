@@ -14,6 +14,8 @@ export interface BackOff {
   readonly capMs: number
   /** The grant that was in our way at first: each one since then went to somebody quicker. */
   readonly since: Fence
+  /** The end of the lease that we have woken up for: a clock that counts in seconds may put it off by a moment, again and again. */
+  readonly wokenFor?: number | undefined
 }
 
 const FIRST_STEP_MS = 20
@@ -30,11 +32,11 @@ export interface Sight {
   readonly inVain: boolean
 }
 
-export function backOffFurther({ stepMs, since }: BackOff, { fence, inVain }: Sight): BackOff {
+export function backOffFurther({ stepMs, since, wokenFor }: BackOff, { fence, inVain }: Sight): BackOff {
   const losses = Math.max(0, fence - since)
   const capMs = Math.min(CALM_CAP_MS + losses * CAP_PER_LOSS_MS, CROWDED_CAP_MS)
   // A write in vain is the surest sign of a crowd, and what it costs.
-  return { stepMs: Math.min(stepMs * (inVain ? 4 : 2), capMs), capMs, since }
+  return { stepMs: Math.min(stepMs * (inVain ? 4 : 2), capMs), capMs, since, wokenFor }
 }
 
 export interface Draw {
@@ -43,13 +45,41 @@ export interface Draw {
   readonly fraction: number
 }
 
-export function delayMs(backOff: BackOff, holder: Holder, { now, fraction }: Draw): number {
-  const usual = backOff.stepMs * (0.5 + fraction / 2)
-  // A dead holder is worth a look right after its lease's end, though not by all in the same millisecond.
-  const untilEnd = holder.expiresAtMs - now.earliest + 1
-  return untilEnd > 0 ? Math.min(usual, untilEnd + (fraction * backOff.capMs) / 4) : usual
+/** How long to sleep now, and the back-off that remembers for what. */
+export interface Pause {
+  readonly ms: number
+  readonly backOff: BackOff
 }
 
-/** By the store's clock, and only when nobody's clock can still be before the end: a write has a chance. */
-export const looksFree = (holder: Holder | undefined, now: Interval): boolean =>
-  holder === undefined || now.earliest > holder.expiresAtMs
+export function pauseOf(backOff: BackOff, holder: Holder, { now, fraction }: Draw): Pause {
+  const ms = backOff.stepMs * (0.5 + fraction / 2)
+  // A dead holder is worth a look right after its lease's end, though not by all in the same millisecond.
+  const untilEnd = holder.expiresAtMs - now.earliest + 1
+  const atEndMs = untilEnd + (fraction * backOff.capMs) / 4
+  if (untilEnd <= 0 || atEndMs >= ms || backOff.wokenFor === holder.expiresAtMs) return { ms, backOff }
+  return { ms: atEndMs, backOff: { ...backOff, wokenFor: holder.expiresAtMs } }
+}
+
+/** A place in the queue: nobody competes for it, so what counts is to notice one's turn soon, and not to read too often before. */
+export interface Turn {
+  /** How many are before us. */
+  readonly ahead: number
+  /** How long a turn takes, as far as we have seen; `undefined`: we have not seen one end. */
+  readonly turnMs: number | undefined
+  /** For how long we have been where we are. */
+  readonly hereMs: number
+}
+
+const SOONEST_LOOK_MS = 20
+const LATEST_LOOK_MS = 1000
+const NEXT_LATEST_LOOK_MS = 250
+/** The next one is late by at most this part of what its turn took to come. */
+const LATE_SHARE = 0.06
+const TURN_GUESS_MS = 100
+
+/** Half of the time that those before us need, at a guess: a few of them may go sooner. */
+export function turnPauseMs({ ahead, turnMs, hereMs }: Turn, fraction: number): number {
+  const due = ahead === 0 ? hereMs * LATE_SHARE : (ahead * (turnMs ?? Math.max(TURN_GUESS_MS, hereMs))) / 2
+  const ms = Math.min(due, ahead === 0 ? NEXT_LATEST_LOOK_MS : LATEST_LOOK_MS)
+  return Math.max(SOONEST_LOOK_MS, ms) * (0.75 + fraction / 4)
+}

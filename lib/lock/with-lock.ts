@@ -2,11 +2,11 @@ import type { LambdaContext } from '../runtime/invocation.ts'
 import { isAlonceError } from '../store/errors.ts'
 import type { KeyPart } from '../store/key.ts'
 import { lockHeld } from './acquire.ts'
-import { acquire } from './attempt.ts'
 import { runHolding } from './current.ts'
-import type { LeasedLock, Lock } from './handle.ts'
+import type { HeldLock, Lock } from './handle.ts'
 import { type LockSettings, lockSettings, type WithLockOptions } from './options.ts'
-import { lockRequest, tell } from './request.ts'
+import { lockRequests, tell } from './request.ts'
+import { acquireEach } from './several.ts'
 
 /** With these, whoever runs holds the lock. */
 export interface Protected {
@@ -41,7 +41,7 @@ export async function withLock(options: WithLockOptions, fn: (lock: Lock) => unk
 
 /** What became of the wish to hold a lock, for the code that it was for. */
 export type Entered =
-  | { readonly as: 'holder'; readonly lock: LeasedLock }
+  | { readonly as: 'holder'; readonly lock: HeldLock }
   | { readonly as: 'skipped' }
   | { readonly as: 'unprotected' }
 
@@ -51,16 +51,17 @@ export async function enter<A extends readonly unknown[]>(
   key: KeyPart,
   context: LambdaContext | undefined,
 ): Promise<Entered> {
-  const request = lockRequest(settings, key, context)
+  const requests = lockRequests(settings, key, context)
   try {
-    const { lock, held } = await acquire(request)
-    if (lock) return { as: 'holder', lock }
+    const outcome = await acquireEach(requests)
+    if (outcome.lock) return { as: 'holder', lock: outcome.lock }
+    const { held, request } = outcome
     if (settings.onHeld === 'reject') throw lockHeld(request, held)
     tell(request, 'skipped', { fence: held.fence, holder: held.holder.label })
     return { as: 'skipped' }
   } catch (error) {
     if (settings.onStoreUnavailable === 'reject' || !isAlonceError(error, 'STORE_UNAVAILABLE')) throw error
-    tell(request, 'run-unprotected', { code: error.code, reason: error.code })
+    tell(requests[0], 'run-unprotected', { code: error.code, reason: error.code })
     return { as: 'unprotected' }
   }
 }

@@ -1,5 +1,5 @@
 import type { MiddlewareObj, Request } from '@middy/core'
-import type { LeasedLock, Lock } from '../lock/handle.ts'
+import type { HeldLock, Lock } from '../lock/handle.ts'
 import { type LockOptions, lockSettings } from '../lock/options.ts'
 import { enter, type Protected } from '../lock/with-lock.ts'
 import { findContext } from '../runtime/invocation.ts'
@@ -60,7 +60,7 @@ export function locked(options: LockedOptions<unknown>): MiddlewareObj<unknown, 
 }
 
 /** Never throws: a release that fails is told by an event, and hides neither the response nor an error. */
-async function leave(lock: LeasedLock, ending: Ending): Promise<unknown> {
+async function leave(lock: HeldLock, ending: Ending): Promise<unknown> {
   if (ending.as === 'still-running') lock.stop()
   else await lock[Symbol.asyncDispose]()
   return ending.as === 'returned' ? ending.value : undefined

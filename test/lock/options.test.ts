@@ -35,10 +35,22 @@ describe('a wrong option is named by CONFIG_INVALID', () => {
     ['onEvent', { store, key: 'k', onEvent: 'log' }],
     ['context', { store, key: 'k', context: {} }],
     ['context', { store, key: 'k', context: null }],
-    ['fair', { store, key: 'k', fair: true }],
-    ['mode', { store, key: 'k', mode: 'shared' }],
-    ['limit', { store, key: 'k', limit: 3 }],
+    ['fair', { store, key: 'k', fair: 1 }],
+    ['fair', { store, key: 'k', fair: true, mode: 'shared' }],
+    ['fair', { store, key: 'k', fair: true, limit: 3 }],
+    ['mode', { store, key: 'k', mode: 'read' }],
+    ['limit', { store, key: 'k', limit: 3, mode: 'shared' }],
+    ['limit', { store, key: 'k', limit: 3, mode: 'exclusive' }],
+    ['limit', { store, key: 'k', limit: 0 }],
+    ['limit', { store, key: 'k', limit: 1.5 }],
+    ['limit', { store, key: 'k', limit: 1_000_001 }],
+    ['limit', { store, key: 'k', limit: null }],
+    ['weight', { store, key: 'k', weight: 1 }],
+    ['weight', { store, key: 'k', limit: 3, weight: 4 }],
+    ['weight', { store, key: 'k', limit: 3, weight: 0 }],
+    ['reentrant', { store, key: 'k', reentrant: 'yes' }],
     ['keys', { store, key: 'k', keys: ['a', 'b'] }],
+    ['keys', { store, keys: 'a' }],
     ['leaseMS', { store, key: 'k', leaseMS: 3000 }],
   ])('%s', async (option, options) => {
     const error = await run(options).catch((thrown: unknown) => thrown)
@@ -53,7 +65,9 @@ describe('a wrong option is named by CONFIG_INVALID', () => {
 
   test('what an entrance does not heed it does not take', async () => {
     await expect((tryAcquireLock as Untyped)({ store, key: 'k', waitMs: 5 })).rejects.toMatchObject({ option: 'waitMs' })
+    await expect((tryAcquireLock as Untyped)({ store, key: 'k', fair: true })).rejects.toMatchObject({ option: 'fair' })
     await expect((acquireLock as Untyped)({ store, key: 'k', onHeld: 'skip' })).rejects.toMatchObject({ option: 'onHeld' })
+    await expect((acquireLock as Untyped)({ store, key: 'k', reentrant: true })).rejects.toMatchObject({ option: 'reentrant' })
   })
 })
 
@@ -67,6 +81,15 @@ test('a missing or invalid key is refused before anything is sent', async () => 
   await expect(run({ store, key: () => undefined })).rejects.toMatchObject({ code: 'KEY_MISSING' })
   await expect(run({ store, key: undefined })).rejects.toMatchObject({ code: 'KEY_MISSING' })
   await expect(run({ store, key: async () => 'k' })).rejects.toMatchObject({ code: 'KEY_INVALID' })
+})
+
+test('keys name at least one lock, and at most 25', async () => {
+  await expect(run({ store, keys: [] })).rejects.toMatchObject({ code: 'KEY_MISSING' })
+  await expect(run({ store, keys: ['a', undefined] })).rejects.toMatchObject({ code: 'KEY_MISSING' })
+  await expect(run({ store, keys: () => 'a' })).rejects.toMatchObject({ code: 'KEY_INVALID' })
+  const many = Array.from({ length: 26 }, (_, index) => ['many', index])
+  await expect(run({ store, keys: many })).rejects.toMatchObject({ code: 'KEY_INVALID' })
+  expect(await run({ store, keys: [...many.slice(1), ...many.slice(1)] })).toBe('ran')
 })
 
 test('changing the options afterwards changes nothing', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type AlonceEvent, acquireLock } from '../../lib/index.ts'
-import { backOffFurther, delayMs, looksFree, startBackOff } from '../../lib/lock/waiting.ts'
+import { type BackOff, backOffFurther, type Draw, pauseOf, startBackOff, turnPauseMs } from '../../lib/lock/waiting.ts'
 import { lockKey } from '../../lib/store/key.ts'
 import type { Fence } from '../../lib/store/record.ts'
 import { exactly } from '../../lib/store/time.ts'
@@ -10,6 +10,7 @@ import { World } from '../support/world.ts'
 
 const fence = (value: number): Fence => value as Fence
 const holder = { owner: 'A', expiresAtMs: 100_000 }
+const delayMs = (backOff: BackOff, draw: Draw): number => pauseOf(backOff, holder, draw).ms
 
 describe('the back-off', () => {
   const stepAfter = (looks: readonly { readonly fence: number; readonly inVain?: boolean }[]): number =>
@@ -35,26 +36,46 @@ describe('the back-off', () => {
 
   test('draws the delay from the upper half of the step', () => {
     const backOff = startBackOff(fence(1))
-    expect(delayMs(backOff, holder, { now: exactly(0), fraction: 0 })).toBe(10)
-    expect(delayMs(backOff, holder, { now: exactly(0), fraction: 0.999 })).toBeCloseTo(20, 1)
+    expect(delayMs(backOff, { now: exactly(0), fraction: 0 })).toBe(10)
+    expect(delayMs(backOff, { now: exactly(0), fraction: 0.999 })).toBeCloseTo(20, 1)
   })
 
   test('knows the end of the lease: a look soon after it, but not by all at once', () => {
     const backOff = { stepMs: 1000, capMs: 1000, since: fence(1) }
-    expect(delayMs(backOff, holder, { now: exactly(99_900), fraction: 0 })).toBe(101)
-    expect(delayMs(backOff, holder, { now: exactly(99_900), fraction: 0.5 })).toBe(101 + 125)
+    expect(delayMs(backOff, { now: exactly(99_900), fraction: 0 })).toBe(101)
+    expect(delayMs(backOff, { now: exactly(99_900), fraction: 0.5 })).toBe(101 + 125)
   })
 
   test('before the first reply the end of the lease is unknown, and the usual delay holds', () => {
     const now = { earliest: Number.NEGATIVE_INFINITY, latest: Number.POSITIVE_INFINITY }
-    expect(delayMs(startBackOff(fence(1)), holder, { now, fraction: 0 })).toBe(10)
-    expect(looksFree(holder, now)).toBe(false)
+    expect(delayMs(startBackOff(fence(1)), { now, fraction: 0 })).toBe(10)
   })
 
-  test('a lease is over for others only after its last millisecond', () => {
-    expect(looksFree(holder, exactly(100_000))).toBe(false)
-    expect(looksFree(holder, exactly(100_001))).toBe(true)
-    expect(looksFree(undefined, exactly(0))).toBe(true)
+  test('wakes once for the end of a lease: a clock that counts in seconds puts it off again and again', () => {
+    const first = pauseOf({ stepMs: 1000, capMs: 1000, since: fence(1) }, holder, { now: exactly(99_990), fraction: 0 })
+    expect(first.ms).toBe(11)
+    const next = backOffFurther(first.backOff, { fence: fence(1), inVain: false })
+    expect(pauseOf(next, holder, { now: exactly(99_990), fraction: 0 }).ms).toBe(next.stepMs / 2)
+    const renewed = { ...holder, expiresAtMs: 200_000 }
+    expect(pauseOf(next, renewed, { now: exactly(199_990), fraction: 0 }).ms).toBe(11)
+  })
+})
+
+describe('in the queue', () => {
+  const most = (turn: Parameters<typeof turnPauseMs>[0]): number => turnPauseMs(turn, 1)
+
+  test('the next one looks often at first, and is late by at most 6 % of its wait', () => {
+    expect(most({ ahead: 0, turnMs: 500, hereMs: 0 })).toBe(20)
+    expect(most({ ahead: 0, turnMs: 500, hereMs: 500 })).toBe(30)
+    expect(most({ ahead: 0, turnMs: undefined, hereMs: 60_000 })).toBe(250)
+  })
+
+  test('the others sleep for half of what those before them need, at most a second', () => {
+    expect(most({ ahead: 1, turnMs: 500, hereMs: 0 })).toBe(250)
+    expect(most({ ahead: 50, turnMs: 20, hereMs: 0 })).toBe(500)
+    expect(most({ ahead: 50, turnMs: 500, hereMs: 0 })).toBe(1000)
+    expect(most({ ahead: 2, turnMs: undefined, hereMs: 0 })).toBe(100)
+    expect(turnPauseMs({ ahead: 2, turnMs: undefined, hereMs: 0 }, 0)).toBe(75)
   })
 })
 

@@ -44,11 +44,31 @@ export const w10 = withLock({ store }, () => 1)
 // @ts-expect-error a date is no key
 export const w11 = withLock({ store, key: new Date() }, () => 1)
 // @ts-expect-error not an option
-export const w12 = withLock({ store, key: 'k', fair: true }, () => 1)
+export const w12 = withLock({ store, key: 'k', fairly: true }, () => 1)
 // @ts-expect-error not a choice
 export const w13 = withLock({ store, key: 'k', onHeld: 'wait' }, () => 1)
 // @ts-expect-error nobody gives a key function of withLock an argument
 export const w14 = withLock({ store, key: (order: Order) => order.id }, () => 1)
+
+// modes: what does not go together is refused
+export const s1 = withLock({ store, key: 'k', mode: 'shared' }, (lock) => lock.fence)
+export const s2 = withLock({ store, key: 'k', limit: 5, weight: 2 }, (lock) => lock.fence)
+export const s3 = withLock({ store, key: 'k', fair: true }, (lock) => lock.fence)
+export const s4 = withLock({ store, keys: ['a', ['account', 7]] }, (lock) => lock.fences['a'])
+export const s5 = withLock({ store, key: 'k', reentrant: true }, (lock) => lock.fence)
+export const s6 = makeLocked(async (from: string, to: string) => from + to, { store, keys: (from, to) => [from, to] })
+// @ts-expect-error permits are not a mode
+export const s7 = withLock({ store, key: 'k', mode: 'shared', limit: 5 }, () => 1)
+// @ts-expect-error a weight of what?
+export const s8 = withLock({ store, key: 'k', weight: 2 }, () => 1)
+// @ts-expect-error one or the other
+export const s9 = withLock({ store, key: 'k', keys: ['a'] }, () => 1)
+// @ts-expect-error not a mode
+export const s10 = withLock({ store, key: 'k', mode: 'read' }, () => 1)
+// @ts-expect-error a try does not wait, fairly or not
+export const s11 = tryAcquireLock({ store, key: 'k', fair: true })
+// @ts-expect-error a handle outlives the code that took it: nothing to count in
+export const s12 = acquireLock({ store, key: 'k', reentrant: true })
 
 // makeLocked: arguments, result and `this` stay as they are
 export const m1 = makeLocked(async (order: Order) => ({ fence: currentLock().fence, id: order.id }), {

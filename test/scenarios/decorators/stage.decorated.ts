@@ -75,8 +75,10 @@ type Place = (typeof places)[number]
 export interface DecoratedStage extends Stage {
   readonly app: Actor
   once(run: Run, options?: Partial<IdempotencyOptions<Args>>, actor?: Actor): Method
-  alone(run: Run, options?: Partial<LockOptions<Args>>, actor?: Actor): Method
+  alone(run: Run, options?: Partial<OneLock>, actor?: Actor): Method
 }
+
+type OneLock = Extract<LockOptions<Args>, { readonly keys?: undefined }>
 
 export async function open({ backend, once, alone }: Place): Promise<DecoratedStage> {
   const s = await stage(backend)
