@@ -3,8 +3,8 @@ import type { KeyPart } from '../../../lib/index.ts'
 import { acquireLock, tryAcquireLock, withLock } from '../../../lib/index.ts'
 import { sleep } from '../../../lib/runtime/runtime.ts'
 import { lockKey } from '../../../lib/store/key.ts'
-import type { Store } from '../../../lib/store/store.ts'
 import { backends } from '../../support/backends.ts'
+import { distant, overriding } from './distant.ts'
 import { errorOf, LEASE_MS, setUp } from './setting.ts'
 
 const CONTENDERS = 100
@@ -101,28 +101,3 @@ describe.each(backends)('contention, on $name', (backend) => {
     expect((await world.run(waiting)).fence).toBeGreaterThan(held.fence)
   })
 })
-
-/** `store` with some of its methods replaced. */
-const overriding = (store: Store, replaced: Partial<Store>): Store => ({
-  name: store.name,
-  capabilities: store.capabilities,
-  runtime: store.runtime,
-  now: () => store.now(),
-  execute: (command, options) => store.execute(command, options),
-  read: (key, options) => store.read(key, options),
-  ...replaced,
-})
-
-/** `store` at the end of a line that takes `ms` each way. */
-function distant(store: Store, ms: number): Store {
-  const travel = async <T>(send: () => Promise<T>): Promise<T> => {
-    await sleep(store.runtime.timer, ms)
-    const answer = await send()
-    await sleep(store.runtime.timer, ms)
-    return answer
-  }
-  return overriding(store, {
-    execute: (command, options) => travel(() => store.execute(command, options)),
-    read: (key, options) => travel(() => store.read(key, options)),
-  })
-}
