@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { acquireLock, makeLocked, tryAcquireLock, withLock } from '../../lib/index.ts'
 import { memoryStore } from '../../lib/stores/memory/memory-store.ts'
+import { World } from '../support/world.ts'
 
-const store = memoryStore()
+// In virtual time, which stands still: a lease of 1 ms lasts as long as the test.
+const store = memoryStore({ runtime: new World().client() })
 /** As a program without types would call it. */
 type Untyped = (options: unknown, fn?: unknown) => Promise<unknown>
 const run = async (options: unknown): Promise<unknown> => (withLock as Untyped)(options, () => 'ran')
