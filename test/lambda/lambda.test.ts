@@ -52,7 +52,7 @@ async function said(one: LambdaFunction, event: object): Promise<Said> {
   return outcome.value as Said
 }
 
-describe.concurrent('Lambda, as the tests play it', () => {
+describe.concurrent('Lambda, as the tests play it', { timeout: 90_000 }, () => {
   test('an environment keeps its process from one invocation to the next, and knows the time that is left', async () => {
     const one = deploy()
     const [first, second] = [await said(one, {}), await said(one, {})]

@@ -26,7 +26,7 @@ const TIMEOUT_MS = 3000
 const VISIBILITY_MS = 3000
 
 /** functions/orders behind a queue, under AWS's own runtime client, in real time and on DynamoDB Local. */
-describe.skipIf(dynamodbMissing).concurrent('functions/orders on Lambda', () => {
+describe.skipIf(dynamodbMissing).concurrent('functions/orders on Lambda', { timeout: 90_000 }, () => {
   let task: TaskRoot
   let table: OrdersTable
   let store: Store

@@ -23,7 +23,7 @@ const SEED = seeds(1)[1]?.seed ?? 1
  * functions/payments, bundled as one uploads it, under AWS's own runtime client, in real time and on DynamoDB Local. The
  * leases are the default, what is left of the invocation and a second: so who takes over from the dead has waited for that.
  */
-describe.skipIf(dynamodbMissing).concurrent('functions/payments on Lambda', () => {
+describe.skipIf(dynamodbMissing).concurrent('functions/payments on Lambda', { timeout: 90_000 }, () => {
   let task: TaskRoot
   const stages: PaymentsStage[] = []
   beforeAll(async () => {
@@ -137,11 +137,11 @@ describe.skipIf(dynamodbMissing).concurrent('functions/payments on Lambda', () =
     `${PAYMENTS} payments in a storm of kills are charged once each (replay with ALONCE_SEED=${SEED})`,
     async () => {
       const storm = new Storm({ seed: SEED, workOf: paymentOf, most: LONG ? 3 : 1, share: 0.5, requests: 5 })
-      const { fn, journal } = await open({ environments: LONG ? 12 : 6, hazard: storm.hazard })
+      const { fn, journal } = await open({ environments: LONG ? 8 : 6, hazard: storm.hazard })
       const accounts = Array.from({ length: Math.ceil(PAYMENTS / 3) }, () => randomUUID())
       const payments = Array.from({ length: PAYMENTS }, (_, index) => newPayment(accounts[index % accounts.length]))
       const answers = new Map<string, ReadonlySet<string>>()
-      await inLanes(payments, LONG ? 24 : 12, async (payment) => {
+      await inLanes(payments, LONG ? 16 : 12, async (payment) => {
         const clients = await Promise.all([insist(fn, payment), insist(fn, payment)])
         answers.set(payment.paymentId, new Set(clients.map(({ chargeId }) => chargeId)))
       })
