@@ -1,4 +1,6 @@
 // Compiled, never run: what the types must infer, and what they must refuse.
+
+import type { TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb'
 import {
   type Codec,
   currentOperation,
@@ -91,6 +93,36 @@ export const now: Promise<string> = withIdempotency({ store, operation: 'email',
 })
 export const computed: Promise<number> = withIdempotency({ store, operation: 'email', key: () => ['a', 1] }, () => 1)
 check<Equal<Operation['fence'] extends number ? true : false, true>>()
+
+// A checkpoint has its function's value; a transaction its result. lib-dynamodb's items are items.
+export const kept: Promise<{ id: string }> = currentOperation().checkpoint('charge', async () => ({ id: 'ch_1' }))
+export const moved: Promise<{ moved: number }> = currentOperation().transact(
+  [{ Put: { TableName: 't', Item: { id: 'a', tags: new Set(['x']), none: undefined } } }],
+  { moved: 5 },
+)
+declare const written: NonNullable<TransactWriteCommandInput['TransactItems']>
+export const theirs: Promise<number> = currentOperation().transact(written, 5)
+// @ts-expect-error an item without its table
+export const t1 = currentOperation().transact([{ Put: { Item: { id: 'a' } } }], 5)
+// @ts-expect-error no such action
+export const t2 = currentOperation().transact([{ Insert: { TableName: 't', Item: {} } }], 5)
+
+export const reconciled: Promise<string> = withIdempotency(
+  {
+    store,
+    operation: 'x',
+    key: 'k',
+    onCrash: {
+      reconcile: async ({ attempt, checkpoints, downstreamKey }) => {
+        if (checkpoints['charge'] === undefined) return attempt > 3 ? 'hold' : 'retry'
+        return { result: downstreamKey('charge') }
+      },
+    },
+  },
+  () => 'ran',
+)
+// @ts-expect-error no such decision
+export const t3 = withIdempotency({ store, operation: 'x', key: 'k', onCrash: { reconcile: () => 'rerun' } }, () => 1)
 
 const bytes: Codec = { id: 'bytes', encode: (value) => value as Uint8Array, decode: (encoded) => encoded }
 export const shared = {

@@ -39,7 +39,7 @@ export class Results {
   async putAside<C extends OnceComplete>(command: C, ttl: number, call: Call): Promise<C> {
     const { key, owner, result } = command
     const { body } = result
-    if (!(body instanceof Uint8Array) || this.#fitsHead(key, result)) return command
+    if (!(body instanceof Uint8Array) || this.#fitsHead(command)) return command
     if (body.byteLength > MAX_RESULT_BYTES) throw tooLarge(key, body.byteLength)
     const parts = Array.from({ length: Math.ceil(body.byteLength / PART_BYTES) }, (_, index) => ({
       ...address(this.#table.namespace, key, partName(owner, index)),
@@ -98,9 +98,10 @@ export class Results {
     )
   }
 
-  #fitsHead(key: RecordKey, { codec, body }: StoredResult): boolean {
-    const used = Buffer.byteLength(`${this.#table.namespace}/${key}`) + codec.length + HEAD_ALLOWANCE
-    return body instanceof Uint8Array && used + body.byteLength <= HEAD_BYTES
+  #fitsHead({ key, result, token = '' }: OnceComplete): boolean {
+    const { codec, body, traceparent = '' } = result
+    const texts = `${this.#table.namespace}/${key}${codec}${token}${traceparent}`
+    return body instanceof Uint8Array && Buffer.byteLength(texts) + HEAD_ALLOWANCE + body.byteLength <= HEAD_BYTES
   }
 }
 

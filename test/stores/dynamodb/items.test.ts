@@ -241,8 +241,10 @@ describe.skipIf(dynamodbMissing)('the head item', () => {
       await store.execute({ type: 'once.begin', key, owner: `${attempt}x`.slice(-24), leaseMs: LEASE, retainMs: DAY, ...more })
       await store.execute({ type: 'once.abandon', key, owner: `${attempt}x`.slice(-24) })
       await store.execute({ type: 'once.begin', key, owner: attempt, leaseMs: LEASE, retainMs: DAY, ...more })
-      const result = { form: 'value', codec: 'json+gzip', body: Buffer.alloc(bytes, 7) } as const
-      await store.execute({ type: 'once.complete', key, owner: attempt, result, retainMs: DAY })
+      const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+      const result = { form: 'value', codec: 'json+gzip', body: Buffer.alloc(bytes, 7), traceparent } as const
+      const token = 't'.repeat(24)
+      await store.execute({ type: 'once.complete', key, owner: attempt, result, retainMs: DAY, token })
       expect(sizeOf(await headOf(shared, key)), `with a result of ${bytes} bytes`).toBeLessThanOrEqual(1024)
     }
   })
