@@ -119,7 +119,7 @@ export interface LockSettings<A extends readonly unknown[]> {
 }
 
 /** Which options an entrance takes: an option that would silently do nothing is refused. */
-export type Entrance = 'tryAcquireLock' | 'acquireLock' | 'withLock' | 'makeLocked' | 'locked'
+export type Entrance = 'tryAcquireLock' | 'acquireLock' | 'withLock' | 'makeLocked' | 'locked' | 'campaign'
 
 const LEASE_OPTIONS = ['store', 'key', 'keys', 'mode', 'limit', 'weight', 'leaseMs', 'label', 'onEvent']
 const WAIT_OPTIONS = [...LEASE_OPTIONS, 'waitMs', 'fair']
@@ -133,6 +133,7 @@ const ACCEPTED: { readonly [entrance in Entrance]: readonly string[] } = {
   makeLocked: WRAPPER_OPTIONS,
   // A middleware does not call the handler, so there is no async context to count in.
   locked: POLICY_OPTIONS,
+  campaign: ['store', 'key', 'leaseMs', 'label', 'onEvent'],
 }
 
 const DEFAULT_WAIT_MS = 5000

@@ -77,8 +77,8 @@ function moments(record: AlonceRecord | undefined, resent: boolean, observed: Ob
 /** Just after the end of each of several leases: which of them are over is the store's own reading of its clock. */
 function endsOf(record: AlonceRecord | undefined): readonly number[] {
   if (record?.kind !== 'lock') return []
-  const members = Object.values(record.pool?.members ?? {}).map((member) => member.expiresAtMs + 1)
-  return [...members, ...(record.queue ?? []).map((waiter) => waiter.aliveUntilMs + 1)]
+  const holders = [record.holder, ...Object.values(record.pool?.members ?? {})].flatMap((lease) => lease?.expiresAtMs ?? [])
+  return [...holders.map((ms) => ms + 1), ...(record.queue ?? []).map((waiter) => waiter.aliveUntilMs + 1)]
 }
 
 /** What was written in between and then overwritten only has to lie in between. */

@@ -3,6 +3,7 @@ import { acquireLock, type Lock, tryAcquireLock, withLock } from '../../../lib/i
 import { sleep } from '../../../lib/runtime/runtime.ts'
 import { lockKey } from '../../../lib/store/key.ts'
 import { backends } from '../../support/backends.ts'
+import { distant } from './distant.ts'
 import { errorOf, LEASE_MS, names, type Process, SURELY_OVER_MS, setUp } from './setting.ts'
 
 const shared = ({ store }: Process) => ({ store, key: 'k', leaseMs: LEASE_MS, mode: 'shared' }) as const
@@ -100,6 +101,24 @@ describe.each(backends)('readers, writers and permits, on $name', (backend) => {
     await world.run(Promise.all(runs))
     expect(most).toBe(LIMIT)
     expect((await record('k'))?.pool).toEqual({ limit: LIMIT, weight: 0, members: {} })
+  })
+
+  test('L13 100 contenders for 10 permits, 200 ms each: at most 5 writes a grant, and no renewal needs a second try', async () => {
+    const { world, process } = await setUp(backend)
+    const crowd = Array.from({ length: backend.name === 'memory' ? 100 : 50 }, () => process())
+    const onlooker = process()
+    await world.run(withLock(permit(onlooker, 10), () => undefined))
+    const runs = crowd.map((one) =>
+      withLock({ ...permit(one, 10), store: distant(one.store, 5), waitMs: 600_000 }, async (lock) => {
+        await sleep(one.client.timer, 100)
+        await lock.renew()
+        await sleep(one.client.timer, 100)
+      }),
+    )
+    await world.run(Promise.all(runs))
+    const sent = crowd.flatMap(({ wire }) => wire.sent)
+    expect(sent.filter((type) => type === 'lock.renew')).toHaveLength(crowd.length)
+    expect(sent.filter((type) => type !== 'read').length / crowd.length).toBeLessThanOrEqual(5)
   })
 
   test('L18 a crashed permit holder blocks its permits no longer than its lease', async () => {
