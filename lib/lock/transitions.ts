@@ -3,7 +3,7 @@ import { invariant } from '../store/errors.ts'
 import type { Fence, Holder, LockRecord, Tombstone, Waiter } from '../store/record.ts'
 import type { Transitioned } from '../store/store.ts'
 import { DAY_MS, type Moment } from '../store/time.ts'
-import { alive, cleared, isEmpty, joined, memberOf, memberToWaitFor, openPool, prolonged, without } from './pool.ts'
+import { alive, cleared, joined, memberOf, memberToWaitFor, openPool, prolonged, without } from './pool.ts'
 import { asHolder, CLAIM_MS, isAlive, MOST_WAITERS, placeOf, turnBefore } from './queue.ts'
 
 export { fits, isEmpty, MOST_MEMBERS } from './pool.ts'
@@ -205,9 +205,6 @@ const freed = (record: LockRecord, tombstone: Tombstone): LockRecord => ({
   holder: undefined,
   tombstone,
 })
-
-/** Whether nobody holds it, alone or with others. */
-export const isFree = ({ holder, pool }: LockRecord): boolean => holder === undefined && isEmpty(pool)
 
 type LockReply = Replies[LockCommand['type']]
 const same = (record: LockRecord | undefined, reply: LockReply): Transitioned<LockRecord> => ({ record, reply })
