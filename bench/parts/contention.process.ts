@@ -19,6 +19,8 @@ export interface ContentionReport {
   readonly contenders: number
   readonly holdMs: number
   readonly served: number
+  /** What was thrown at those who asked, by name: nobody's error is lost. */
+  readonly errors?: { readonly [name: string]: number }
   /** From the start until the last one that was served had released. */
   readonly drainMs: number
   /** An uncontended release and the acquisition after it. */
@@ -82,19 +84,24 @@ async function drain(locks: readonly LockSession[], { holdMs, limitMs }: Content
   let inside = 0
   let overlaps = 0
   let served = 0
+  const errors: { [name: string]: number } = {}
+  const note = (error: unknown): undefined => {
+    const { code, name = 'unknown' } = error as { readonly code?: string; readonly name?: string }
+    errors[code ?? name] = (errors[code ?? name] ?? 0) + 1
+  }
   let lastAt = startedAt
   const contend = async (lock: LockSession): Promise<void> => {
-    const held = await lock.acquire('contended', { leaseMs: LEASE_MS, waitMs: limitMs }).catch(() => undefined)
+    const held = await lock.acquire('contended', { leaseMs: LEASE_MS, waitMs: limitMs }).catch(note)
     if (!held) return
     inside++
     if (inside > 1) overlaps++
     await delay(holdMs)
     inside--
-    await held.release().catch(() => undefined)
+    await held.release().catch(note)
     served++
     lastAt = performance.now()
   }
   const all = Promise.all(locks.map(contend))
   await Promise.race([all, delay(limitMs, undefined, { ref: false })])
-  return { served, overlaps, drainMs: lastAt - startedAt }
+  return { served, errors, overlaps, drainMs: lastAt - startedAt }
 }

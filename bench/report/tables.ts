@@ -82,7 +82,7 @@ function contention({ contention: found }: Results): string {
   const rows = found.map((report) => [
     `${report.contenders} × ${report.holdMs} ms`,
     TITLE[report.product],
-    `${report.served} of ${report.contenders}`,
+    `${report.served} of ${report.contenders}${errorsText(report.errors)}`,
     `${figure(report.drainMs / 1000)} s`,
     report.served === report.contenders ? figure(report.drainMs / idealMs(report)) : '–',
     `${figure(report.handOverMs)} ms`,
@@ -93,6 +93,11 @@ function contention({ contention: found }: Results): string {
   const head = ['', 'product', 'served', 'time', '÷ ideal', 'hand-over alone', 'writes a grant', 'reads a grant', 'overlaps']
   return `## Contention\n\n${table(head, rows)}`
 }
+
+const errorsText = (errors: { readonly [name: string]: number } = {}): string =>
+  Object.entries(errors)
+    .map(([name, count]) => `, ${count} ${name}`)
+    .join('')
 
 const idempotencyFaults = ({ faults: found }: Results): string =>
   faultTable('Faults: idempotency', found, ['idempotency', ONCE_PRODUCTS])
