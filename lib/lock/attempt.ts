@@ -62,15 +62,27 @@ class Attempt {
   }
 
   async run(): Promise<Acquisition> {
+    try {
+      const outcome = await this.#try()
+      this.#report(outcome)
+      return outcome
+    } finally {
+      // Out of the queue, whatever happened: a lock that is handed to nobody is lost for seconds.
+      if (this.#place?.taken) await this.#takeBack()
+      this.#place?.leave()
+    }
+  }
+
+  async #try(): Promise<Acquisition> {
     const first = await this.#write()
     const waits = first.held && first.held.because !== 'queue-full' && this.#leftMs() > 0
-    const outcome = waits ? await this.#wait(first.held) : first
-    if (outcome.held && this.#place?.taken) await this.#takeBack()
-    this.#place?.leave()
+    return waits ? this.#wait(first.held) : first
+  }
+
+  #report(outcome: Acquisition): void {
     const cost = { durationMs: elapsedMs(this.#request, this.#startedAtMs), requests: this.#requests }
     if (outcome.held) tell(this.#request, 'held', { fence: outcome.held.fence, holder: outcome.held.holder.label, ...cost })
     else tell(this.#request, 'acquired', { fence: outcome.lock.fence, reason: outcome.reason, ...cost })
-    return outcome
   }
 
   /** Waits by reading, and writes only when the lock looks free. The last look is at the very end of the wait. */
@@ -164,8 +176,7 @@ class Attempt {
     try {
       return await store.execute(command, { timeoutMs: timeoutOf(this.#request), onRequest: this.#onRequest })
     } catch (error) {
-      if (!isAlonceError(error) || error.maybeApplied || this.#place?.taken) await this.#takeBack()
-      this.#place?.leave()
+      if (!this.#place?.taken && (!isAlonceError(error) || error.maybeApplied)) await this.#takeBack()
       throw error
     }
   }
@@ -176,8 +187,9 @@ class Attempt {
   ): Promise<Won> {
     const { leaseMs, renewed, sentAtMs } = sent
     const leftMs = expiresAtMs - this.#request.store.now().latest
+    const hint = this.#request.share ? 'shared' : this.#place?.taken ? 'queue' : undefined
+    this.#place?.leave()
     if (leftMs >= leaseMs * LEAST_SHARE_LEFT) {
-      const hint = this.#request.share ? 'shared' : this.#place?.taken ? 'queue' : undefined
       const lock = new LeasedLock(this.#request, { owner: this.#owner, fence, expiresAtMs, leaseMs, renewed, hint })
       return { lock, reason: tookOver ? 'took-over' : undefined }
     }
@@ -192,28 +204,23 @@ class Attempt {
     const { leaseMs, renewed } = leaseOf(this.#request)
     const grant = { owner: this.#owner, fence, leaseMs, renewed, hint: 'queue' } as const
     const claimMs = claimUntilMs - this.#request.store.now().latest
-    if (renewed && claimMs >= UNCLAIMED_AT_LEAST_MS) {
-      return { lock: new LeasedLock(this.#request, { ...grant, expiresAtMs: claimUntilMs, claimMs }), reason: 'handed-over' }
+    const isClear = renewed && claimMs >= UNCLAIMED_AT_LEAST_MS
+    const expiresAtMs = isClear ? claimUntilMs : await this.#claim(fence, leaseMs)
+    if (expiresAtMs !== undefined) {
+      this.#place?.leave()
+      const lock = new LeasedLock(this.#request, { ...grant, expiresAtMs, ...(isClear && { claimMs }) })
+      return { lock, reason: 'handed-over' }
     }
-    const expiresAtMs = await this.#claim(fence, leaseMs)
-    if (expiresAtMs !== undefined)
-      return { lock: new LeasedLock(this.#request, { ...grant, expiresAtMs }), reason: 'handed-over' }
     this.#owner = this.#request.store.runtime.random.id()
     return this.#write()
   }
 
   async #claim(fence: Fence, leaseMs: number): Promise<number | undefined> {
     const { store, key } = this.#request
+    const command = { type: 'lock.renew', key, owner: this.#owner, fence, leaseMs } as const
     this.#writes++
-    try {
-      const command = { type: 'lock.renew', key, owner: this.#owner, fence, leaseMs } as const
-      const reply = await store.execute(command, { timeoutMs: timeoutOf(this.#request), onRequest: this.#onRequest })
-      return reply.outcome === 'renewed' ? reply.expiresAtMs : undefined
-    } catch (error) {
-      await this.#takeBack()
-      this.#place?.leave()
-      throw error
-    }
+    const reply = await store.execute(command, { timeoutMs: timeoutOf(this.#request), onRequest: this.#onRequest })
+    return reply.outcome === 'renewed' ? reply.expiresAtMs : undefined
   }
 
   /** Best effort: nobody holds what may have been granted, or waits in our place, so it need not stay until it ends. */

@@ -69,15 +69,15 @@ export class Place {
 
   /** For `releaseAll`: nobody is handed a lock whose process is going. */
   async release(): Promise<void> {
+    const { taken } = this
     this.#left.abort()
-    forget(this.#request.store, this)
-    if (!this.taken) return
-    this.#taken = undefined
-    await this.#withdraw()
+    this.leave()
+    if (taken) await this.#withdraw()
   }
 
   /** The wait is over, one way or the other. */
   leave(): void {
+    this.#taken = undefined
     forget(this.#request.store, this)
   }
 }

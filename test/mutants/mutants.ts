@@ -139,7 +139,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'who gives up stays in the queue',
     file: 'lock/attempt.ts',
-    find: 'if (outcome.held && this.#place?.taken) await this.#takeBack()',
+    find: 'if (this.#place?.taken) await this.#takeBack()',
     replace: '',
   },
   {

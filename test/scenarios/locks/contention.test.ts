@@ -5,7 +5,7 @@ import { sleep } from '../../../lib/runtime/runtime.ts'
 import { lockKey } from '../../../lib/store/key.ts'
 import { backends } from '../../support/backends.ts'
 import { distant, overriding } from './distant.ts'
-import { errorOf, LEASE_MS, setUp } from './setting.ts'
+import { errorOf, LEASE_MS, SURELY_OVER_MS, setUp } from './setting.ts'
 
 const CONTENDERS = 100
 
@@ -34,6 +34,21 @@ describe.each(backends)('contention, on $name', (backend) => {
     },
     120_000,
   )
+
+  test('L12 a waiter that knows when a dead holder’s lease ends takes over soon after, and does not look ever more often before', async () => {
+    const { world, process } = await setUp(backend)
+    const [a, b] = [process(), process()]
+    await world.run(acquireLock({ store: a.store, key: 'k', leaseMs: LEASE_MS }))
+    a.client.kill()
+    const waiting = acquireLock({ store: b.store, key: 'k', leaseMs: LEASE_MS, waitMs: 2 * LEASE_MS })
+    await world.advance(LEASE_MS - 1000)
+    b.wire.sent.length = 0
+    const since = world.now
+    await world.run(waiting)
+    expect(world.now - since).toBeLessThan(SURELY_OVER_MS - LEASE_MS + 1000)
+    const seconds = (world.now - since) / 1000
+    expect(b.wire.sent.length / seconds).toBeLessThan(8)
+  })
 
   test('L23 names that look alike once joined do not collide', async () => {
     const { world, process } = await setUp(backend)

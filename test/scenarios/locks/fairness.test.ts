@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { acquireLock, releaseAll, tryAcquireLock, withLock } from '../../../lib/index.ts'
 import { sleep } from '../../../lib/runtime/runtime.ts'
 import { type Backend, backends } from '../../support/backends.ts'
-import { distant } from './distant.ts'
+import { distant, overriding } from './distant.ts'
 import { errorOf, LEASE_MS, names, type Process, SURELY_OVER_MS, setUp } from './setting.ts'
 
 const fair = ({ store }: Process) => ({ store, key: 'k', leaseMs: LEASE_MS, fair: true }) as const
@@ -172,6 +172,24 @@ describe.each(backends)('fair locks, on $name', (backend) => {
     expect((await record('k'))?.queue).toHaveLength(1)
     await world.run(held.release())
     await world.run((await world.run(waiting)).release())
+  })
+
+  test('L22 fair: whatever ends the wait, nobody is handed the lock in its name', async () => {
+    const { world, process, record } = await setUp(backend)
+    const [a, b] = [process(), process()]
+    const held = await world.run(acquireLock(fair(a)))
+    let broken = false
+    const store = overriding(b.store, {
+      read: (key, options) => (broken ? Promise.reject(new TypeError('a bug')) : b.store.read(key, options)),
+    })
+    const waiting = errorOf(acquireLock({ ...fair(b), store, waitMs: 600_000 }))
+    await world.advance(100)
+    expect((await record('k'))?.queue).toHaveLength(1)
+    broken = true
+    expect(await world.run(waiting)).toEqual(new TypeError('a bug'))
+    expect((await record('k'))?.queue).toEqual([])
+    expect(await world.run(releaseAll(store))).toEqual({ released: 0, failed: [] })
+    await world.run(held.release())
   })
 
   test('L21 releaseAll takes waiters out of the queue, too', async () => {
