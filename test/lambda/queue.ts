@@ -28,8 +28,6 @@ const POLL_MS = 20
 export class Queue {
   /** The bodies of the messages that were received too often. */
   readonly dead: string[] = []
-  /** What became of each batch. */
-  readonly outcomes: Outcome[] = []
   readonly #fn: LambdaFunction
   readonly #options: QueueOptions
   readonly #messages = new Map<string, Message>()
@@ -77,7 +75,6 @@ export class Queue {
 
   /** What the function did not name as failed. Of a batch whose invocation failed, nothing. */
   #delete(batch: readonly Message[], outcome: Outcome): void {
-    this.outcomes.push(outcome)
     if (outcome.kind !== 'returned') return
     const failed = new Set((outcome.value as SQSBatchResponse).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
     for (const { messageId } of batch) if (!failed.has(messageId)) this.#messages.delete(messageId)
