@@ -148,7 +148,7 @@ export class Attempt {
       if (error instanceof InvariantError) throw error
       // The store's own limit may be lower than it says.
       if (isAlonceError(error, 'RESULT_TOO_LARGE') && code === undefined) return this.#unstorable('RESULT_TOO_LARGE', step)
-      this.#tell('completion-failed', step, { code: isAlonceError(error) ? error.code : undefined })
+      this.tell('completion-failed', step, { code: isAlonceError(error) ? error.code : undefined })
       return 'failed'
     } finally {
       this.keeper.stop('ended')
@@ -156,18 +156,22 @@ export class Attempt {
   }
 
   #tellCompletion(outcome: Completion, step: Step, code: UnstorableCode | undefined): void {
-    const { durationMs } = this.#life.measured()
-    if (outcome === 'completed') this.#tell('completed', step, { code, durationMs })
-    if (outcome === 'uncertain') this.#tell('completion-failed', step, { reason: 'uncertain', code: 'OUTCOME_UNCERTAIN' })
+    if (outcome === 'completed') this.tell('completed', step, { code, durationMs: this.heldMs() })
+    if (outcome === 'uncertain') this.tell('completion-failed', step, { reason: 'uncertain', code: 'OUTCOME_UNCERTAIN' })
     if (outcome === 'lost') this.#tellLoss(step)
   }
 
   #tellLoss(step: Step): void {
-    if (this.keeper.end !== 'lost') this.#tell('lost', step, { reason: 'lost', code: 'LOCK_LOST' })
+    if (this.keeper.end !== 'lost') this.tell('lost', step, { reason: 'lost', code: 'LOCK_LOST' })
     this.keeper.stop('lost')
   }
 
-  #tell(event: OnceEventName, step: Step, details: Details = {}): void {
+  /** How long the attempt has owned its record. */
+  heldMs(): number {
+    return this.#life.measured().durationMs
+  }
+
+  tell(event: OnceEventName, step: Step, details: Details = {}): void {
     const { fence, attempt } = this.claim.started
     this.identity.tell(event, { fence, attempt, ...step.measured(), ...details })
   }
@@ -180,9 +184,9 @@ export class Attempt {
       const options = { onRequest: step.onRequest, timeoutMs: requestTime(deadline) }
       const { outcome } = await plan.store.execute({ type: 'once.abandon', key, owner: this.claim.owner }, options)
       if (outcome === 'lost') this.#tellLoss(step)
-      else this.#tell('abandoned', step, { code, reason: outcome === 'abandoned' ? undefined : outcome })
+      else this.tell('abandoned', step, { code, reason: outcome === 'abandoned' ? undefined : outcome })
     } catch (error) {
-      this.#tell('abandon-failed', step, { code: isAlonceError(error) ? error.code : undefined })
+      this.tell('abandon-failed', step, { code: isAlonceError(error) ? error.code : undefined })
     } finally {
       this.keeper.stop('ended')
     }

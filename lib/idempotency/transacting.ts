@@ -3,7 +3,7 @@ import { type TransactItem, TransactionRefusedError, type Transactions } from '.
 import { storedValue } from './outcome.ts'
 import { persist } from './persist.ts'
 import type { Attempt } from './running.ts'
-import { beginStep, type Details, type Step } from './telling.ts'
+import { beginStep } from './telling.ts'
 
 /** What a transaction has made of the attempt, for good. */
 export type Settlement =
@@ -27,20 +27,20 @@ export async function settle(attempt: Attempt, items: readonly TransactItem[], v
   // A renewal would only get into the transaction's way.
   keeper.rest()
   try {
-    const { key, plan } = attempt.identity
+    const { key, plan, traceparent } = attempt.identity
     const token = store.runtime.random.id()
-    const traced = { ...result, traceparent: attempt.identity.traceparent }
+    const { owner } = attempt.claim
     const command = {
       type: 'once.complete',
       key,
-      owner: attempt.claim.owner,
-      result: traced,
+      owner,
+      result: { ...result, traceparent },
       retainMs: plan.retainMs,
       token,
     } as const
     const reply = await persist(attempt, step, (options) => transactions.transact(command, items, options))
     if (reply.outcome === 'completed') {
-      tell(attempt, 'completed', step)
+      attempt.tell('completed', step, { durationMs: attempt.heldMs() })
       return { as: 'completed', value }
     }
     if (reply.outcome === 'refused') throw new TransactionRefusedError(reply, key)
@@ -48,7 +48,7 @@ export async function settle(attempt: Attempt, items: readonly TransactItem[], v
     return { as: reply.outcome, error: keeper.lose(reply.outcome) }
   } catch (error) {
     if (isAlonceError(error, 'STORE_UNAVAILABLE') && error.maybeApplied !== false) {
-      tell(attempt, 'completion-failed', step, { reason: 'uncertain', code: error.code })
+      attempt.tell('completion-failed', step, { reason: 'uncertain', code: error.code })
       keeper.stop('uncertain')
       return { as: 'uncertain', error }
     }
@@ -64,9 +64,4 @@ function transactionsOf({ identity }: Attempt): Transactions {
     'store',
     `is "${name}", which can't write your items in one transaction with its record. transact() needs dynamodbStore().`,
   )
-}
-
-function tell(attempt: Attempt, event: 'completed' | 'completion-failed', step: Step, details: Details = {}): void {
-  const { fence, attempt: number } = attempt.claim.started
-  attempt.identity.tell(event, { fence, attempt: number, ...step.measured(), ...details })
 }

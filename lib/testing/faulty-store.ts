@@ -1,9 +1,7 @@
 import { type Runtime, sleep } from '../runtime/runtime.ts'
-import type { Command, ReplyTo } from '../store/command.ts'
-import { AlonceError, type ErrorDetails } from '../store/errors.ts'
-import type { AlonceRecord, RecordKey } from '../store/record.ts'
+import { AlonceError, type ErrorDetails, invariant } from '../store/errors.ts'
 import type { SendOptions, Store } from '../store/store.ts'
-import type { TokenCompletion, Transacted, TransactItem } from '../store/transaction.ts'
+import type { Transactions } from '../store/transaction.ts'
 import { type RequestType, Throttled, Wire } from './wire.ts'
 
 export interface FaultyStoreOptions {
@@ -68,33 +66,28 @@ export function faultyStore(inner: Store, options: FaultyStoreOptions = {}): Fau
     })
   }
 
-  const transactions = inner.transactions && {
-    transact: (command: TokenCompletion, items: readonly TransactItem[], given: SendOptions = {}): Promise<Transacted> =>
-      withinTime(
-        given,
-        persist('transact', given, (options) => inner.transactions?.transact(command, items, options) as Promise<Transacted>),
-      ),
-    guard: inner.transactions.guard,
-  }
+  const through = <T>(type: RequestType, given: SendOptions, send: (options: SendOptions) => Promise<T>): Promise<T> =>
+    withinTime(given, persist(type, given, send))
 
   return {
     name: inner.name,
     capabilities: inner.capabilities,
-    transactions,
+    transactions: inner.transactions && {
+      guard: inner.transactions.guard,
+      transact: (command, items, given = {}) =>
+        through('transact', given, (options) => transactionsOf(inner).transact(command, items, options)),
+    },
     runtime,
     wire,
     now: () => inner.now(),
-    execute: <C extends Command>(command: C, given: SendOptions = {}): Promise<ReplyTo<C>> =>
-      withinTime(
-        given,
-        persist(command.type, given, (options) => inner.execute(command, options)),
-      ),
-    read: (key: RecordKey, given: SendOptions = {}): Promise<AlonceRecord | undefined> =>
-      withinTime(
-        given,
-        persist('read', given, () => inner.read(key)),
-      ),
+    execute: (command, given = {}) => through(command.type, given, (options) => inner.execute(command, options)),
+    read: (key, given = {}) => through('read', given, () => inner.read(key)),
   }
+}
+
+function transactionsOf({ transactions }: Store): Transactions {
+  invariant(transactions !== undefined, () => 'a faulty store outlives the transactions of its store')
+  return transactions
 }
 
 const unavailable = (details: ErrorDetails): AlonceError =>

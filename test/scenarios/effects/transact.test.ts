@@ -1,4 +1,7 @@
-import { AlonceError, type Operation, type Store, withIdempotency } from 'alonce'
+import middy from '@middy/core'
+import { AlonceError, currentOperation, makeIdempotent, type Operation, type Store, withIdempotency } from 'alonce'
+import { idempotentBatch } from 'alonce/batch'
+import { aloncePlugin, idempotent } from 'alonce/middy'
 import { describe, expect, test } from 'vitest'
 import type { Transactions } from '../../../lib/store/transaction.ts'
 import { dynamodbMissing } from '../../support/dynamodb-table.ts'
@@ -26,7 +29,7 @@ describe.skipIf(dynamodbMissing)('a write in one transaction with its operation'
     expect(await s.world.run(pay())).toEqual(first)
     expect(await s.accounts.read('alice')).toMatchObject({ cents: 5 })
     expect(a.events.map(({ event }) => event)).toEqual(['started', 'completed', 'replayed'])
-    expect(a.named('completed')).toMatchObject([{ attempt: 1, requests: 1 }])
+    expect(a.named('completed')).toMatchObject([{ attempt: 1, requests: 1, durationMs: expect.any(Number) }])
   })
 
   test('I34 a crash before the transaction leaves neither; a crash after it leaves both', async () => {
@@ -438,6 +441,50 @@ describe.skipIf(dynamodbMissing)('a write in one transaction with its operation'
     expect(await s.accounts.read('alice')).toMatchObject({ cents: 5 })
     const record = await s.record('pay', 'p1')
     expect((record?.purgeAtMs ?? 0) - s.world.now).toBeGreaterThanOrEqual(60_000 + 86_400_000 - 5000)
+  })
+})
+
+const record = {
+  messageId: 'm1',
+  body: '',
+  attributes: { ApproximateReceiveCount: '1' },
+  eventSourceARN: 'arn:aws:sqs:eu-central-1:1:q',
+}
+const lambda = { getRemainingTimeInMillis: () => 30_000, awsRequestId: 'r1' }
+
+describe.skipIf(dynamodbMissing)('through every entrance', () => {
+  type Pay = (operation: Operation) => Promise<unknown>
+  test.each<[string, (actor: Actor, pay: Pay) => () => Promise<unknown>, unknown]>([
+    ['makeIdempotent', (actor, pay) => makeIdempotent(() => pay(currentOperation()), options(actor)), 'paid'],
+    [
+      'middy',
+      (actor, pay) => {
+        const handler = middy(aloncePlugin())
+          .use(idempotent(options(actor)))
+          .handler(async (_event, { alonce }) => {
+            await pay(alonce.operation)
+            return 'something else'
+          })
+        return () => handler({}, lambda as never) as Promise<unknown>
+      },
+      'paid',
+    ],
+    [
+      'a batch',
+      (actor, pay) => {
+        const handler = idempotentBatch(() => pay(currentOperation()), options(actor))
+        return () => handler({ Records: [record] }, lambda)
+      },
+      { batchItemFailures: [] },
+    ],
+  ])('I34 %s: two requests, one effect, and duplicates get the transaction’s result', async (_, make, answer) => {
+    const s = await effectsStage()
+    const a = s.actor()
+    const call = make(a, (operation) => operation.transact([s.accounts.add('alice', 5)], 'paid'))
+    expect(await s.world.run(call())).toEqual(answer)
+    expect(a.wire.sent).toEqual(['once.begin', 'transact'])
+    expect(await s.world.run(call())).toEqual(answer)
+    expect(await s.accounts.read('alice')).toMatchObject({ cents: 5 })
   })
 })
 
