@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LostInTransit } from '../../demo/transit.ts'
@@ -74,22 +77,38 @@ describe.skipIf(dynamodbMissing).concurrent('functions/payments on Lambda', { ti
     expect(all.map(({ chargeId }) => chargeId)).toEqual(expected)
   })
 
-  test('a process that dies between the charge and its completion: who takes over gets the same charge', async () => {
+  /** The first process that has made a charge dies before it hears of it. */
+  function killAfterCharge(): Hazard {
     let deaths = 0
-    const { fn, journal } = await open({
-      hazard: ({ environment, to, at }) => {
-        if (to !== PROVIDER || at !== 'applied' || deaths > 0) return
-        deaths++
-        environment.kill()
-        throw new LostInTransit('killed')
-      },
-    })
+    return ({ environment, to, at }) => {
+      if (to !== PROVIDER || at !== 'applied' || deaths > 0) return
+      deaths++
+      environment.kill()
+      throw new LostInTransit('killed')
+    }
+  }
+
+  test('a process that dies between the charge and its completion: who takes over gets the same charge', async () => {
+    const { fn, journal } = await open({ hazard: killAfterCharge() })
     const payment = newPayment()
     const { outcomes, chargeId } = await insist(fn, payment)
     expect(outcomes).toContainEqual({ kind: 'crashed', how: 'SIGKILL' })
     // Nobody knows yet what became of it, and the client is told when to come again.
     expect(outcomes).toContainEqual(expect.objectContaining({ value: expect.objectContaining({ statusCode: 409 }) }))
     expect(journal()).toMatchObject([{ paymentId: payment.paymentId, chargeId }])
+  })
+
+  test('the same without a downstream key charges twice: that is what the journal would show', async () => {
+    const keyless = mkdtempSync(join(tmpdir(), 'alonce-keyless-'))
+    const code = readFileSync(join(task.folder, 'index.mjs'), 'utf8')
+    const crippled = code.replace('currentOperation().downstreamKey("charge")', 'undefined')
+    expect(crippled).not.toBe(code)
+    writeFileSync(join(keyless, 'index.mjs'), crippled)
+    const { fn, journal } = await open({ taskRoot: keyless, hazard: killAfterCharge() })
+    const payment = newPayment()
+    await insist(fn, payment)
+    expect(journal().map(({ paymentId }) => paymentId)).toEqual([payment.paymentId, payment.paymentId])
+    rmSync(keyless, { recursive: true, force: true })
   })
 
   test('an invocation that is killed at its time-out, with the charge made and unanswered, is taken over', async () => {
