@@ -185,10 +185,10 @@ export const mutants: readonly Mutant[] = [
     replace: "const room = limit === undefined ? [] : ['w <= :room'].slice(1)",
   },
   {
-    name: 'dynamodb: a place is taken without asking for the holder',
+    name: 'dynamodb: a place that is sent again is taken twice',
     file: 'stores/dynamodb/queue-expressions.ts',
-    find: "holder: 'o <> :o AND x >= :earliest AND attribute_not_exists(u)',",
-    replace: "holder: 'o <> :o AND :earliest >= :earliest',",
+    find: "'NOT contains(q, :o)', 'size(q) < :most'",
+    replace: "'size(q) < :most'",
   },
   {
     name: 'dynamodb: a lock is taken alone over its members',
