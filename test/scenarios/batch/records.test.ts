@@ -1,7 +1,8 @@
-import { currentOperation, makeIdempotent } from 'alonce'
+import { currentOperation, makeIdempotent, makeLocked, tryAcquireLock } from 'alonce'
 import { idempotentBatch } from 'alonce/batch'
 import type { SQSRecord } from 'aws-lambda'
 import { describe, expect, test } from 'vitest'
+import type { LambdaContext } from '../../../lib/runtime/invocation.ts'
 import { backends } from '../../support/backends.ts'
 import { LEASE, work } from '../idempotency/stage.ts'
 import { failing, message, open, orderOf } from './stage.ts'
@@ -145,6 +146,33 @@ describe.each(backends)('records of a batch on $name', (backend) => {
     job.fail(new Error('too late'))
     expect(await s.world.run(zombie)).toEqual({ batchItemFailures: [{ itemIdentifier: 'm-o1' }] })
     expect((await s.record('ship', 'o1'))?.status).toBe('completed')
+  })
+
+  test('L10 a message whose lock was taken over under it leaves the new holder alone, and its own result counts', async () => {
+    const s = await open(backend)
+    const job = work()
+    const ship = makeLocked((_context: LambdaContext) => job.run(), { store: s.app.store, onEvent: s.app.onEvent, key: 'dock' })
+    const slow = s.consumer(() => ship(s.lambda(LEASE)))({ Records: [message('o1')] }, s.lambda(600_000))
+    await s.world.run(job.begun)
+    await s.world.advance(LEASE + 10_000)
+    const next = await s.world.run(tryAcquireLock({ store: s.actor().store, key: 'dock' }))
+    job.finish('shipped')
+    expect(await s.world.run(slow)).toEqual({ batchItemFailures: [] })
+    expect(next?.remainingMs()).toBeGreaterThan(0)
+    expect(await s.world.run(tryAcquireLock({ store: s.app.store, key: 'dock' }))).toBeUndefined()
+    expect((await s.record('ship', 'o1'))?.status).toBe('completed')
+    await s.world.run(next?.release() ?? Promise.resolve())
+  })
+
+  test('L22 what a message’s routine throws under its lock comes out as it is, and the lock is free', async () => {
+    const s = await open(backend)
+    const error = new RangeError('no such dock')
+    const ship = makeLocked(async () => Promise.reject(error), { store: s.app.store, key: 'dock' })
+    expect(await s.deliver(s.consumer(ship), [message('o1')])).toEqual(['m-o1'])
+    expect(s.failures.map((failure) => failure.error)).toEqual([error])
+    const lock = await s.world.run(tryAcquireLock({ store: s.actor().store, key: 'dock' }))
+    expect(lock?.fence).toBeGreaterThan(0)
+    await s.world.run(lock?.release() ?? Promise.resolve())
   })
 
   test('a batch in another entrance’s operation takes what has run for done, though there is nothing to replay', async () => {

@@ -5,6 +5,7 @@ import { aloncePlugin, idempotent } from 'alonce/middy'
 import { describe, expect, test } from 'vitest'
 import type { Transactions } from '../../../lib/store/transaction.ts'
 import { dynamodbMissing } from '../../support/dynamodb-table.ts'
+import { entrances } from '../decorators/stage.decorated.ts'
 import { type Actor, GRACE, keyOf, LEASE, outcome, work } from '../idempotency/stage.ts'
 import { effectsStage, sent } from './stage.ts'
 
@@ -477,6 +478,14 @@ describe.skipIf(dynamodbMissing)('through every entrance', () => {
       },
       { batchItemFailures: [] },
     ],
+    ...entrances.map(({ standard, once }): [string, (actor: Actor, pay: Pay) => () => Promise<unknown>, unknown] => [
+      `a decorator (${standard})`,
+      (actor, pay) => {
+        const method = once(() => pay(currentOperation()), options(actor))
+        return () => method({})
+      },
+      'paid',
+    ]),
   ])('I34 %s: two requests, one effect, and duplicates get the transaction’s result', async (_, make, answer) => {
     const s = await effectsStage()
     const a = s.actor()
