@@ -3,6 +3,7 @@
  *
  *     npm run test:mutants -- --only fence     mutants with "fence" in their name
  *     npm run test:mutants -- --quick          stop each at the first scenario that catches it
+ *     npm run test:mutants -- --shard 1/2      every second one, to share the work among machines or cores
  *     npm run test:mutants -- --json           for programs
  */
 import { spawn } from 'node:child_process'
@@ -41,12 +42,13 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     quick: { type: 'boolean', default: false },
+    shard: { type: 'string', default: '1/1' },
     json: { type: 'boolean', default: false },
   },
 })
 const folder = mkdtempSync(join(tmpdir(), 'alonce-mutants-'))
 
-const chosen = mutants.filter((mutant) => mutant.name.includes(options.only))
+const chosen = mutants.filter((mutant) => mutant.name.includes(options.only)).filter(ofShard(options.shard))
 const verdicts: Verdict[] = []
 await requireHealth()
 for (const [index, mutant] of chosen.entries()) {
@@ -58,6 +60,12 @@ console.log(options.json ? JSON.stringify(verdicts, null, 2) : table(verdicts))
 const survivors = verdicts.filter((verdict) => verdict.caughtBy.length === 0)
 console.log(`${verdicts.length - survivors.length} killed, ${survivors.length} survived`)
 process.exitCode = survivors.length > 0 || verdicts.length === 0 ? 1 : 0
+
+function ofShard(shard: string): (mutant: Mutant, index: number) => boolean {
+  const [part, parts] = (/^(\d+)\/(\d+)$/.exec(shard) ?? []).slice(1).map(Number)
+  if (!part || !parts || part > parts) throw new Error(`--shard takes "1/2", "2/2" and the like, not "${shard}".`)
+  return (_mutant, index) => index % parts === part - 1
+}
 
 /** A suite that fails without any mutant would kill them all. */
 async function requireHealth(): Promise<void> {
