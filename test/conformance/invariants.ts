@@ -60,6 +60,8 @@ interface Belief {
 /** V1, V5: while anybody can still believe in its lease, by true time, nobody is granted one that does not go with it. */
 export function oneBeliever(played: readonly Played[]): void {
   const believers = new Map<string, Belief>()
+  /** How each owner was granted: who is forgotten here as a believer may renew, and believe again. */
+  const granted = new Map<string, Share | undefined>()
   for (const step of played) {
     const { command, reply, after } = step
     if (step.deleted || reply.outcome === 'broken' || reply.outcome === 'forgotten') believers.clear()
@@ -68,8 +70,10 @@ export function oneBeliever(played: readonly Played[]): void {
     if (next) {
       assert(goTogether(believers, undefined, step.trueMs), `handed over while another believed: ${tell(step)}`)
       believers.set(next.owner, { untilMs: next.expiresAtMs, share: undefined })
+      granted.delete(next.owner)
     }
-    const share = command.type === 'lock.acquire' ? command.share : believers.get(command.owner)?.share
+    if (isGrant(step) && command.type === 'lock.acquire') granted.set(command.owner, command.share)
+    const share = granted.get(command.owner)
     if (isGrant(step)) {
       believers.delete(command.owner)
       assert(goTogether(believers, share, step.trueMs), `${command.owner} was granted while another believed: ${tell(step)}`)
