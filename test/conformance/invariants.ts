@@ -162,6 +162,8 @@ export function ghostsStayDead(played: readonly Played[]): void {
     }
     const { command, before, after } = step
     if (after === before) continue
+    // A takeover marks whom it takes over from as gone, at a time that may be less certain, and so earlier, than the last release's.
+    if (isGrant(step) && after?.tombstone !== before?.tombstone) end = after?.tombstone
     if (command.type === 'lock.release') end = { owner: command.owner, atMs: step.moment.earliest }
     else if (command.type === 'lock.break' || (after?.kind === 'once' && after.status === undefined)) {
       const gone = runners(before).find((candidate) => !('fence' in command) || candidate.fence === command.fence)
