@@ -1,4 +1,4 @@
-import { NO_DATA, type NodeId } from './entry.ts'
+import { type MemberId, NO_DATA } from './entry.ts'
 import { invariant } from './invariant.ts'
 
 export type MemberChangeType = 'add-voter' | 'add-learner' | 'remove' | 'update'
@@ -6,7 +6,7 @@ export type MemberChangeType = 'add-voter' | 'add-learner' | 'remove' | 'update'
 /** `add-voter` also promotes a learner, `add-learner` also demotes a voter; `update` changes nothing that Raft knows of. */
 export interface MemberChange {
   readonly type: MemberChangeType
-  readonly id: NodeId
+  readonly id: MemberId
 }
 
 /**
@@ -57,7 +57,7 @@ export function decodeConfChange(data: Uint8Array): ConfChange {
 function memberChange(value: unknown): MemberChange {
   const [type, id] = value as unknown[]
   invariant(TYPES.includes(type) && Number.isSafeInteger(id), unreadable)
-  return { type: type as MemberChangeType, id: id as NodeId }
+  return { type: type as MemberChangeType, id: id as MemberId }
 }
 
 const unreadable = (): string => 'a configuration change in the log cannot be read'

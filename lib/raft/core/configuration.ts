@@ -1,4 +1,4 @@
-import type { NodeId } from './entry.ts'
+import type { MemberId } from './entry.ts'
 import type { JointQuorum } from './quorum/joint.ts'
 
 /**
@@ -7,9 +7,9 @@ import type { JointQuorum } from './quorum/joint.ts'
  * Outside of a transition `votersOutgoing` and `learnersNext` are empty. Learners receive the log but count for nothing.
  */
 export interface Configuration extends JointQuorum {
-  readonly learners: readonly NodeId[]
+  readonly learners: readonly MemberId[]
   /** Voters of the outgoing half that become learners when it is left: nobody is voter and learner at once. */
-  readonly learnersNext: readonly NodeId[]
+  readonly learnersNext: readonly MemberId[]
   /** Whether the leader leaves the joint configuration by itself as soon as it is in force. */
   readonly autoLeave: boolean
 }
@@ -24,27 +24,20 @@ export const NO_MEMBERS: Configuration = Object.freeze({
 
 export const isJoint = (configuration: Configuration): boolean => configuration.votersOutgoing.length > 0
 
-export const isVoter = (configuration: Configuration, id: NodeId): boolean =>
+export const isVoter = (configuration: Configuration, id: MemberId): boolean =>
   configuration.voters.includes(id) || configuration.votersOutgoing.includes(id)
 
 /** The voters of both halves, ascending. */
-export const votersOf = (configuration: Configuration): readonly NodeId[] =>
+export const votersOf = (configuration: Configuration): readonly MemberId[] =>
   union(configuration.voters, configuration.votersOutgoing)
 
 /** Everyone that the leader replicates to, ascending. `learnersNext` are voters of the outgoing half. */
-export const membersOf = (configuration: Configuration): readonly NodeId[] =>
+export const membersOf = (configuration: Configuration): readonly MemberId[] =>
   union(votersOf(configuration), configuration.learners)
-
-export const sameConfiguration = (a: Configuration, b: Configuration): boolean =>
-  a.autoLeave === b.autoLeave &&
-  sameIds(a.voters, b.voters) &&
-  sameIds(a.votersOutgoing, b.votersOutgoing) &&
-  sameIds(a.learners, b.learners) &&
-  sameIds(a.learnersNext, b.learnersNext)
 
 /** As `voters=(1 2 3)&&(1) learners=(4) autoleave`. */
 export function describeConfiguration(configuration: Configuration): string {
-  const ids = (list: readonly NodeId[]): string => `(${list.join(' ')})`
+  const ids = (list: readonly MemberId[]): string => `(${list.join(' ')})`
   const parts = [`voters=${ids(configuration.voters)}${isJoint(configuration) ? `&&${ids(configuration.votersOutgoing)}` : ''}`]
   if (configuration.learners.length > 0) parts.push(`learners=${ids(configuration.learners)}`)
   if (configuration.learnersNext.length > 0) parts.push(`learners_next=${ids(configuration.learnersNext)}`)
@@ -52,9 +45,6 @@ export function describeConfiguration(configuration: Configuration): string {
   return parts.join(' ')
 }
 
-export function union(a: readonly NodeId[], b: readonly NodeId[]): readonly NodeId[] {
+export function union(a: readonly MemberId[], b: readonly MemberId[]): readonly MemberId[] {
   return [...new Set([...a, ...b])].sort((x, y) => x - y)
 }
-
-const sameIds = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>
-  a.length === b.length && a.every((id, place) => id === b[place])

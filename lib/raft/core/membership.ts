@@ -1,5 +1,5 @@
 import { type Configuration, isVoter, membersOf } from './configuration.ts'
-import type { LogIndex, NodeId } from './entry.ts'
+import type { LogIndex, MemberId } from './entry.ts'
 import type { InflightLimits } from './inflights.ts'
 import { Progress } from './progress.ts'
 import { jointCommittedIndex } from './quorum/joint.ts'
@@ -10,7 +10,7 @@ export class Membership {
   readonly #limits: InflightLimits
   #configuration: Configuration
   #progress: readonly Progress[] = []
-  readonly #byId = new Map<NodeId, Progress>()
+  readonly #byId = new Map<MemberId, Progress>()
 
   /** Bound once: these are asked on every answer. */
   readonly #match: AckedIndex = (id) => this.#byId.get(id)?.match
@@ -31,11 +31,11 @@ export class Membership {
     return this.#progress
   }
 
-  find(id: NodeId): Progress | undefined {
+  find(id: MemberId): Progress | undefined {
     return this.#byId.get(id)
   }
 
-  isVoter(id: NodeId): boolean {
+  isVoter(id: MemberId): boolean {
     return isVoter(this.#configuration, id)
   }
 
@@ -60,7 +60,7 @@ export class Membership {
     return jointCommittedIndex(this.#configuration, this.#ackedRound)
   }
 
-  #newcomer(id: NodeId, next: LogIndex): Progress {
+  #newcomer(id: MemberId, next: LogIndex): Progress {
     const progress = new Progress(id, Math.max(next, 1) as LogIndex, this.#limits)
     // Otherwise a leader that checks its quorum before the newcomer had a chance to answer would step down.
     progress.recentActive = true

@@ -1,4 +1,4 @@
-import { after, before, type LogIndex, type NodeId, ORIGIN } from './entry.ts'
+import { after, before, type LogIndex, type MemberId, ORIGIN } from './entry.ts'
 import { type InflightLimits, Inflights } from './inflights.ts'
 import { invariant } from './invariant.ts'
 
@@ -10,7 +10,7 @@ export type ProgressState = 'probe' | 'replicate' | 'snapshot'
 
 /** What a leader knows of one member's log (matchIndex and nextIndex of the paper's figure 2) and how it paces itself. */
 export class Progress {
-  readonly id: NodeId
+  readonly id: MemberId
   /** The follower's log agrees with the leader's up to here. */
   match: LogIndex = ORIGIN
   /** The next entry to send; those between `match` and it are under way. Always above `match`. */
@@ -23,13 +23,16 @@ export class Progress {
   paused = false
   /** In `snapshot`: the index of the one that was sent. */
   pendingSnapshot: LogIndex = ORIGIN
-  /** The highest commit index that is on its way to the follower; below `next`. */
+  /**
+   * The commit index of the latest message to the follower, which need not hold all entries up to there. A heartbeat may
+   * lower it: what was said before that may be lost, and is said again.
+   */
   sentCommit: LogIndex = ORIGIN
   /** The latest round of read confirmation that it answered; see read-index.ts. */
   ackedRound = 0
   readonly inflights: Inflights
 
-  constructor(id: NodeId, next: LogIndex, limits: InflightLimits) {
+  constructor(id: MemberId, next: LogIndex, limits: InflightLimits) {
     this.id = id
     this.next = next
     this.inflights = new Inflights(limits)
@@ -64,6 +67,11 @@ export class Progress {
     this.sentCommit = index
   }
 
+  /** It did not arrive: the next probe begins where it did before. */
+  abandonSnapshot(): void {
+    this.pendingSnapshot = ORIGIN
+  }
+
   /** After a MsgApp with `count` entries of together `bytes`. */
   sentEntries(count: number, bytes: number): void {
     if (this.state === 'probe') {
@@ -81,7 +89,7 @@ export class Progress {
 
   /** After any message that carries the commit index. */
   sentCommitIndex(commit: LogIndex): void {
-    this.sentCommit = Math.max(this.sentCommit, Math.min(commit, this.next - 1)) as LogIndex
+    this.sentCommit = commit
   }
 
   /** Whether a message with this commit index would tell the follower something new. */
@@ -94,6 +102,7 @@ export class Progress {
     if (index <= this.match) return false
     this.match = index
     if (this.next <= index) this.next = after(index)
+    this.paused = false
     return true
   }
 

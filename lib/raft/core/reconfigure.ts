@@ -1,6 +1,6 @@
 import { type ConfChange, entersJoint, leavesByItself, leavesJoint, type MemberChange } from './conf-change.ts'
 import { type Configuration, isJoint, membersOf, union } from './configuration.ts'
-import { NONE, type NodeId } from './entry.ts'
+import { type MemberId, NONE } from './entry.ts'
 
 /** A change that must not be made is an answer, not an exception: it is asked for before anything is decided. */
 export type Reconfigured =
@@ -54,11 +54,11 @@ function changeMember(configuration: Configuration, change: MemberChange): Confi
   }
 }
 
-function addVoter(configuration: Configuration, id: NodeId): Configuration {
+function addVoter(configuration: Configuration, id: MemberId): Configuration {
   return { ...removeMember(configuration, id), voters: union(configuration.voters, [id]) }
 }
 
-function addLearner(configuration: Configuration, id: NodeId): Configuration {
+function addLearner(configuration: Configuration, id: MemberId): Configuration {
   const without = removeMember(configuration, id)
   // Still a voter of the outgoing half: it has to wait until that half is left.
   if (without.votersOutgoing.includes(id)) return { ...without, learnersNext: union(without.learnersNext, [id]) }
@@ -66,7 +66,7 @@ function addLearner(configuration: Configuration, id: NodeId): Configuration {
 }
 
 /** From the incoming half only: a voter of the outgoing half counts until that is left. */
-function removeMember(configuration: Configuration, id: NodeId): Configuration {
+function removeMember(configuration: Configuration, id: MemberId): Configuration {
   if (!membersOf(configuration).includes(id)) return configuration
   return {
     ...configuration,
@@ -76,9 +76,9 @@ function removeMember(configuration: Configuration, id: NodeId): Configuration {
   }
 }
 
-const without = (ids: readonly NodeId[], id: NodeId): readonly NodeId[] => ids.filter((other) => other !== id)
+const without = (ids: readonly MemberId[], id: MemberId): readonly MemberId[] => ids.filter((other) => other !== id)
 
-const differences = (a: readonly NodeId[], b: readonly NodeId[]): number =>
+const differences = (a: readonly MemberId[], b: readonly MemberId[]): number =>
   a.filter((id) => !b.includes(id)).length + b.filter((id) => !a.includes(id)).length
 
 const withVoters = (next: Configuration): Reconfigured =>

@@ -1,12 +1,12 @@
-import type { LogIndex, NodeId } from '../entry.ts'
+import type { LogIndex, MemberId } from '../entry.ts'
 import { type AckedIndex, committedIndex, type VoteResult, voteResult } from './majority.ts'
 
 /** Joint consensus (thesis §4.3): agreement needs a majority of the old and a majority of the new configuration. */
 export interface JointQuorum {
   /** The voters of the new configuration; the only ones outside of a transition. */
-  readonly voters: readonly NodeId[]
+  readonly voters: readonly MemberId[]
   /** The voters of the configuration that is being left; empty outside of a transition. */
-  readonly votersOutgoing: readonly NodeId[]
+  readonly votersOutgoing: readonly MemberId[]
 }
 
 export function jointCommittedIndex(quorum: JointQuorum, acked: AckedIndex): LogIndex {
@@ -16,7 +16,7 @@ export function jointCommittedIndex(quorum: JointQuorum, acked: AckedIndex): Log
 }
 
 /** Won when both halves are won, lost as soon as one is. */
-export function jointVoteResult(quorum: JointQuorum, votes: ReadonlyMap<NodeId, boolean>): VoteResult {
+export function jointVoteResult(quorum: JointQuorum, votes: ReadonlyMap<MemberId, boolean>): VoteResult {
   const incoming = voteResult(quorum.voters, votes)
   const outgoing = voteResult(quorum.votersOutgoing, votes)
   if (incoming === outgoing) return incoming

@@ -1,23 +1,23 @@
-import { type LogIndex, type NodeId, ORIGIN } from '../entry.ts'
+import { type LogIndex, type MemberId, ORIGIN } from '../entry.ts'
 
 /** `pending` is an answer of its own: neither side has a majority yet, and either still can have one. */
 export type VoteResult = 'won' | 'pending' | 'lost'
 
 /** The highest index that a member is known to hold; undefined before its first word. */
-export type AckedIndex = (voter: NodeId) => LogIndex | undefined
+export type AckedIndex = (voter: MemberId) => LogIndex | undefined
 
 /** More than any index: an empty half of a joint quorum holds nothing back. */
 export const UNBOUNDED: LogIndex = Number.POSITIVE_INFINITY as LogIndex
 
 /** A majority of n: any two have a member in common (thesis §3.4). */
-export const majorityOf = (voters: readonly NodeId[]): number => Math.floor(voters.length / 2) + 1
+export const majorityOf = (voters: readonly MemberId[]): number => Math.floor(voters.length / 2) + 1
 
 /**
  * The largest N that a majority of the voters holds (the paper's figure 2: "a majority of matchIndex[i] >= N").
  *
  * Quadratic on purpose: groups have three to seven voters, and comparing them allocates nothing.
  */
-export function committedIndex(voters: readonly NodeId[], acked: AckedIndex): LogIndex {
+export function committedIndex(voters: readonly MemberId[], acked: AckedIndex): LogIndex {
   if (voters.length === 0) return UNBOUNDED
   const majority = majorityOf(voters)
   let committed = ORIGIN
@@ -28,14 +28,14 @@ export function committedIndex(voters: readonly NodeId[], acked: AckedIndex): Lo
   return committed
 }
 
-function holdersOf(index: LogIndex, voters: readonly NodeId[], acked: AckedIndex): number {
+function holdersOf(index: LogIndex, voters: readonly MemberId[], acked: AckedIndex): number {
   let holders = 0
   for (const voter of voters) if ((acked(voter) ?? ORIGIN) >= index) holders++
   return holders
 }
 
 /** Without voters every vote is won, so that the empty half of a joint quorum leaves the decision to the other. */
-export function voteResult(voters: readonly NodeId[], votes: ReadonlyMap<NodeId, boolean>): VoteResult {
+export function voteResult(voters: readonly MemberId[], votes: ReadonlyMap<MemberId, boolean>): VoteResult {
   if (voters.length === 0) return 'won'
   let granted = 0
   let missing = 0
