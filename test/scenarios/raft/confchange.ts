@@ -1,9 +1,9 @@
 import type { MemberChange, MemberChangeType } from '../../../lib/raft/core/conf-change.ts'
 import { describeConfiguration, NO_MEMBERS } from '../../../lib/raft/core/configuration.ts'
-import type { LogIndex, NodeId } from '../../../lib/raft/core/entry.ts'
+import type { LogIndex, MemberId } from '../../../lib/raft/core/entry.ts'
 import { Membership } from '../../../lib/raft/core/membership.ts'
-import type { Progress } from '../../../lib/raft/core/progress.ts'
 import { changeSimply, enterJoint, leaveJoint, type Reconfigured } from '../../../lib/raft/core/reconfigure.ts'
+import { type ProgressStatus, progressStatus } from '../../../lib/raft/core/status.ts'
 import { type Directive, valuesOf } from './script.ts'
 
 /** Runs the directives of one file: the configuration goes on from one to the next, and each adds an entry to the log. */
@@ -16,7 +16,9 @@ export function confchangeRunner(): (directive: Directive) => string {
     const next = lastIndex++ as LogIndex
     if (changed.outcome === 'refused') return changed.reason
     membership.reconfigure(changed.configuration, next)
-    return [describeConfiguration(membership.configuration), ...membership.progress.map(describeMember)].join('\n')
+    return [describeConfiguration(membership.configuration), ...membership.progress.map(progressStatus).map(describeMember)].join(
+      '\n',
+    )
   }
 }
 
@@ -43,7 +45,7 @@ export function parseChanges(text: string): MemberChange[] {
   return words.map((word) => {
     const type = TYPES[word[0] ?? '']
     if (type === undefined) throw new Error(`unknown input: ${word}`)
-    return { type, id: Number(word.slice(1)) as NodeId }
+    return { type, id: Number(word.slice(1)) as MemberId }
   })
 }
 
@@ -54,14 +56,13 @@ export function formatChanges(changes: readonly MemberChange[]): string {
 
 const STATES = { probe: 'StateProbe', replicate: 'StateReplicate', snapshot: 'StateSnapshot' } as const
 
-export function describeMember(progress: Progress): string {
-  const { inflights } = progress
+export function describeMember(progress: ProgressStatus): string {
   return [
     `${progress.id}: ${STATES[progress.state]} match=${progress.match} next=${progress.next}`,
     ...(progress.isLearner ? ['learner'] : []),
-    ...(progress.isPaused ? ['paused'] : []),
+    ...(progress.paused ? ['paused'] : []),
     ...(progress.pendingSnapshot > 0 ? [`pendingSnap=${progress.pendingSnapshot}`] : []),
     ...(progress.recentActive ? [] : ['inactive']),
-    ...(inflights.count > 0 ? [`inflight=${inflights.count}${inflights.full ? '[full]' : ''}`] : []),
+    ...(progress.inflights > 0 ? [`inflight=${progress.inflights}${progress.inflightsFull ? '[full]' : ''}`] : []),
   ].join(' ')
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { confchangeRunner } from './confchange.ts'
+import { interactionRunner } from './interaction/runner.ts'
 import { runQuorum } from './quorum.ts'
 import { type Directive, parseScript, withoutLog } from './script.ts'
 
@@ -8,6 +9,7 @@ import { type Directive, parseScript, withoutLog } from './script.ts'
 const RUNNERS: { readonly [folder: string]: () => (directive: Directive) => string } = {
   quorum: () => runQuorum,
   confchange: confchangeRunner,
+  interaction: interactionRunner,
 }
 
 export interface Difference {

@@ -1,4 +1,4 @@
-import type { LogIndex, NodeId } from '../../../lib/raft/core/entry.ts'
+import type { LogIndex, MemberId } from '../../../lib/raft/core/entry.ts'
 import { type JointQuorum, jointCommittedIndex, jointVoteResult } from '../../../lib/raft/core/quorum/joint.ts'
 import { type AckedIndex, committedIndex, majorityOf, voteResult } from '../../../lib/raft/core/quorum/majority.ts'
 import { type Directive, valuesOf } from './script.ts'
@@ -7,9 +7,9 @@ const WORDS = { won: 'VoteWon', pending: 'VotePending', lost: 'VoteLost' } as co
 
 /** `vote` and `committed`, on one majority (`cfg`) or, with `cfgj`, on a joint quorum. */
 export function runQuorum(directive: Directive): string {
-  const voters = valuesOf(directive, 'cfg').map(Number) as NodeId[]
+  const voters = valuesOf(directive, 'cfg').map(Number) as MemberId[]
   const outgoing = valuesOf(directive, 'cfgj')
-  const votersOutgoing = outgoing.filter((value) => value !== 'zero').map(Number) as NodeId[]
+  const votersOutgoing = outgoing.filter((value) => value !== 'zero').map(Number) as MemberId[]
   const quorum = outgoing.length > 0 ? { voters, votersOutgoing } : undefined
   const everyone = [...new Set([...voters, ...votersOutgoing])]
   switch (directive.command) {
@@ -25,7 +25,7 @@ export function runQuorum(directive: Directive): string {
       const indices = new Map(
         everyone.flatMap((id, place) => (given[place] === '_' ? [] : ([[id, Number(given[place])]] as const))),
       )
-      const acked = (id: NodeId): LogIndex | undefined => indices.get(id) as LogIndex | undefined
+      const acked = (id: MemberId): LogIndex | undefined => indices.get(id) as LogIndex | undefined
       return quorum ? commitJointly(quorum, everyone, acked) : commit(voters, acked)
     }
     default:
@@ -33,20 +33,20 @@ export function runQuorum(directive: Directive): string {
   }
 }
 
-function voteJointly(quorum: JointQuorum, votes: ReadonlyMap<NodeId, boolean>): string {
+function voteJointly(quorum: JointQuorum, votes: ReadonlyMap<MemberId, boolean>): string {
   const result = jointVoteResult(quorum, votes)
   const swapped = jointVoteResult(swap(quorum), votes)
   return `${swapped === result ? '' : `${WORDS[swapped]} <-- via symmetry\n`}${WORDS[result]}`
 }
 
-function commitJointly(quorum: JointQuorum, everyone: readonly NodeId[], acked: AckedIndex): string {
+function commitJointly(quorum: JointQuorum, everyone: readonly MemberId[], acked: AckedIndex): string {
   const index = jointCommittedIndex(quorum, acked)
   const swapped = jointCommittedIndex(swap(quorum), acked)
   return `${chart(everyone, acked)}${swapped === index ? '' : `${show(swapped)} <-- via symmetry\n`}${show(index)}`
 }
 
 /** Computed a second way, and as the half of joint quorums that must not change it: a difference shows in the output. */
-function commit(voters: readonly NodeId[], acked: AckedIndex): string {
+function commit(voters: readonly MemberId[], acked: AckedIndex): string {
   const index = committedIndex(voters, acked)
   const others = {
     'alternative computation': bySorting(voters, acked),
@@ -64,13 +64,13 @@ function commit(voters: readonly NodeId[], acked: AckedIndex): string {
   ].join('')
 }
 
-function bySorting(voters: readonly NodeId[], acked: AckedIndex): number {
+function bySorting(voters: readonly MemberId[], acked: AckedIndex): number {
   if (voters.length === 0) return Number.POSITIVE_INFINITY
   const sorted = voters.map((voter): number => acked(voter) ?? 0).sort((a, b) => b - a)
   return sorted[majorityOf(voters) - 1] ?? 0
 }
 
-function chart(voters: readonly NodeId[], acked: AckedIndex): string {
+function chart(voters: readonly MemberId[], acked: AckedIndex): string {
   if (voters.length === 0) return '<empty majority quorum>'
   const n = voters.length
   const sorted = [...voters].sort((a, b) => a - b)
