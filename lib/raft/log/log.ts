@@ -92,21 +92,21 @@ export class RaftLog {
   /** Writes a snapshot of the state at an entry that was applied, beside the appends. The entries stay until `compact`. */
   async createSnapshot(meta: SnapshotMeta, slices: Slices): Promise<void> {
     const known = this.#window.term(meta.index)
-    demand(meta.index <= this.#hardState.commit, () => `a snapshot at ${meta.index}, committed is ${this.#hardState.commit}`)
-    demand(known === undefined || known === meta.term, () => `entry ${meta.index} is of term ${known}, not ${meta.term}`)
+    demand(known === meta.term, () => `entry ${meta.index} is of term ${known}, not ${meta.term}`)
     await this.#snapshots.write(meta, slices)
   }
 
   /**
    * Takes over a snapshot that the leader sent (Raft, Figure 13), and what came with it: entries behind the snapshot, the hard
    * state. A log that has the snapshot's last entry keeps what follows it; any other is replaced. The snapshot is durable first:
-   * until the second write, recovery does the same with the old log (`replay.ts`).
+   * until the second write, recovery finds the installation under way, and ends it (`open.ts`).
    */
   async installSnapshot(meta: SnapshotMeta, slices: Slices, { entries = [], hardState }: Append = {}): Promise<void> {
-    await this.#snapshots.write(meta, slices)
+    if (this.snapshot?.index !== meta.index) await this.#snapshots.write(meta, slices) // else the second write failed before
     await this.#enqueue(async () => {
       const agrees = meta.index <= this.#window.lastIndex && this.#window.term(meta.index) === meta.term
       const { index, term } = meta
+      demand(agrees || index > this.#hardState.commit, () => `the snapshot at ${index} contradicts the committed log`)
       await this.#write({
         base: agrees ? undefined : { index, term },
         entries,

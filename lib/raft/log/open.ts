@@ -56,7 +56,7 @@ async function resume(disk: Disk, settings: OwnSettings, state: Recovered): Prom
   const file = await settle(disk, state)
   const { sequence, sectors, seed } = state.last.header
   const at: WritePosition = { file, sequence, sectors, seed, chain: state.end.chain, sector: state.end.sector }
-  return new RaftLog({
+  const log = new RaftLog({
     disk,
     window: state.window,
     hardState: state.hardState,
@@ -65,4 +65,6 @@ async function resume(disk: Disk, settings: OwnSettings, state: Recovered): Prom
     segments: state.segments,
     cut: state.end.cut,
   })
+  if (state.installing && state.snapshot) await log.installSnapshot(state.snapshot.meta, [])
+  return log
 }

@@ -1,18 +1,14 @@
-import type { HardState } from '../entry.ts'
 import type { Disk } from './disk.ts'
 import { damaged, isLogFailure, type Refusal } from './failure.ts'
 import { type Listing, segmentName, snapshotName, sortListing } from './file-names.ts'
 import type { Identity } from './identity.ts'
-import { Replay } from './replay.ts'
+import { type Joined, Replay } from './replay.ts'
 import { isRefusal, readFrames, readSegment, type Segment, type SegmentEnd } from './segment-reader.ts'
 import type { SnapshotHeader } from './snapshot-format.ts'
 import { readChunks, readSnapshotHeader } from './snapshot-reader.ts'
-import type { LogWindow } from './window.ts'
 
 /** What the files say; nothing was changed yet. */
-export interface Recovered {
-  readonly window: LogWindow
-  readonly hardState: HardState
+export interface Recovered extends Joined {
   readonly snapshot: SnapshotHeader | undefined
   /** Those in force, oldest first, with the highest index of an entry in each. */
   readonly segments: readonly SegmentSpan[]

@@ -29,27 +29,33 @@ export class Replay {
   }
 
   /** Joins log and snapshot. */
-  finish(snapshot: SnapshotMeta | undefined): { readonly window: LogWindow; readonly hardState: HardState } | string {
+  finish(snapshot: SnapshotMeta | undefined): Joined | string {
     const { window, hardState } = this
     const covered = snapshot?.index ?? 0
     if (window.base.index > covered)
       return `The log begins at ${window.firstIndex}, but the snapshot ends at ${covered}: what is between is missing`
     if (hardState.commit > Math.max(window.lastIndex, covered))
       return `Entry ${hardState.commit} was committed, but the log ends at ${window.lastIndex}`
-    if (!snapshot) return { window, hardState }
-    return { window: joined(window, snapshot), hardState: raised(hardState, snapshot) }
+    if (!snapshot) return { window, hardState, installing: false }
+    if (window.base.index === covered) {
+      const entries = window.slice(window.firstIndex, next(window.lastIndex))
+      return { window: new LogWindow(snapshot, entries), hardState: raised(hardState, snapshot), installing: false }
+    }
+    if (window.lastIndex < covered || window.term(snapshot.index) !== snapshot.term)
+      return { window, hardState, installing: true }
+    if (window.base.term === undefined) window.compact(window.firstIndex)
+    return { window, hardState: raised(hardState, snapshot), installing: false }
   }
 }
 
-/**
- * A log that ends before the snapshot, or has another term at its end, was about to be replaced by it when the power went
- * (Raft, Figure 13, step 7): it goes.
- */
-function joined(window: LogWindow, { index, term }: SnapshotMeta): LogWindow {
-  if (window.base.index === index) return new LogWindow({ index, term }, window.slice(window.firstIndex, next(window.lastIndex)))
-  if (window.lastIndex < index || window.term(index) !== term) return new LogWindow({ index, term })
-  if (window.base.term === undefined) window.compact(window.firstIndex)
-  return window
+export interface Joined {
+  readonly window: LogWindow
+  readonly hardState: HardState
+  /**
+   * The log ends before the snapshot, or has another term at its end (Raft, Figure 13, step 7): it was about to be replaced when
+   * the power went. That has to be ended before anything else is written: entries behind the snapshot do not continue this log.
+   */
+  readonly installing: boolean
 }
 
 /** The snapshot may have become durable before the hard state that came with it. Nothing was answered in its term yet. */

@@ -15,7 +15,7 @@ export class LogWindow {
   #entries: Entry[]
 
   constructor(base: WindowBase = ORIGIN, entries: readonly Entry[] = []) {
-    this.#base = base
+    this.#base = { index: base.index, term: base.term }
     this.#entries = [...entries]
   }
 
