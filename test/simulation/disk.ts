@@ -62,6 +62,10 @@ export class SimulatedDisk implements Disk {
     return this.#begun
   }
 
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
   stopAt(operation: number): void {
     this.#stopAt = operation
   }
@@ -276,7 +280,9 @@ class Inode {
 
   persist(write: Write): void {
     this.#durable = overlaid(this.#durable, write.offset, write.bytes)
-    this.#pending = this.#pending.filter((other) => other !== write)
+    const later = this.#pending.slice(this.#pending.indexOf(write) + 1)
+    const earlier = this.#pending.slice(0, Math.max(0, this.#pending.indexOf(write)))
+    this.#pending = [...earlier.flatMap((other) => without(other, write)), ...later]
   }
 
   sync(): void {
@@ -312,6 +318,20 @@ class Inode {
     }
     return new Inode(bytes, this.#durable, pending)
   }
+}
+
+/** What is still on its way of an earlier write, once a later one over a part of it is durable. */
+function without(earlier: Write, later: Part): Write[] {
+  const [from, to] = [later.offset - earlier.offset, later.offset + later.bytes.length - earlier.offset]
+  const cut = (start: number, end: number): Write => ({
+    ...earlier,
+    offset: earlier.offset + start,
+    bytes: earlier.bytes.subarray(start, end),
+    before: earlier.before.subarray(start, end),
+  })
+  if (to <= 0 || from >= earlier.bytes.length) return [earlier]
+  const kept = [cut(0, Math.max(0, from)), cut(Math.min(to, earlier.bytes.length), earlier.bytes.length)]
+  return kept.filter(({ bytes }) => bytes.length > 0)
 }
 
 interface Part {
