@@ -87,6 +87,7 @@ export class LogView {
     if (from >= offset) return limited(this.#unstable.slice(from, to), maxBytes)
     const end = to < offset ? to : offset
     const stable = this.#stable.entries(from, end, maxBytes)
+    invariant(stable === undefined || stable.length > 0, () => `the stable log has lost entry ${from}`)
     if (stable === undefined || to <= offset || stable.length < end - from) return stable
     return limited([...stable, ...this.#unstable.slice(offset, to)], maxBytes)
   }

@@ -45,7 +45,10 @@ export interface RaftOptions extends Partial<RaftSettings> {
   readonly log: StableLog
   /** As it was last written; `NO_HARD_STATE` at the first start. */
   readonly hardState: HardState
-  /** At `applied`: of the snapshot and of the changes applied since. */
+  /**
+   * At `applied`: of the snapshot and of the changes applied since. Members that start a group together begin with the same
+   * snapshot, at index 1 or later, which holds their configuration: who joins later has none and must get it with a snapshot.
+   */
   readonly configuration: Configuration
   /** What the state machine has applied already; at least up to the snapshot that the log begins with. */
   readonly applied: LogIndex

@@ -11,7 +11,7 @@ import type {
 } from './messages.ts'
 import type { RaftState } from './raft-state.ts'
 import { beginRound, canBeginRound } from './read-index.ts'
-import type { Ready, SoftState } from './ready.ts'
+import type { ReadState, Ready, SoftState } from './ready.ts'
 
 /** Gathers what there is to do into a Ready, and marks it as handed out. */
 export class ReadyTaker {
@@ -82,7 +82,8 @@ export class ReadyTaker {
     const storage = raft.settings.asyncStorageWrites
       ? this.#beside(write, committedEntries)
       : this.#before(write, committedEntries)
-    return { softState, readStates: raft.readStates, ...write, committedEntries, ...storage }
+    const readStates = raft.readStates.length > 0 ? raft.readStates : NO_READ_STATES
+    return { softState, readStates, ...write, committedEntries, ...storage }
   }
 
   /** Synchronous storage: what waits for the write goes out with the rest, as all of it is sent after the write. */
@@ -134,6 +135,8 @@ export class ReadyTaker {
     return this.#raft.lead !== this.#softState.lead || this.#raft.role !== this.#softState.role
   }
 }
+
+const NO_READ_STATES: readonly ReadState[] = Object.freeze([])
 
 type Write = Pick<Ready, 'hardState' | 'snapshot' | 'entries' | 'mustSync'>
 type Outgoing = Pick<Ready, 'messages' | 'storageAppend' | 'storageApply'>
