@@ -5,7 +5,7 @@ import { segmentName } from './file-names.ts'
 import { decide, isBatch, look } from './frame-table.ts'
 import { foreignness, type Identity } from './identity.ts'
 import type { Batch } from './records.ts'
-import { SECTOR, usedSectors } from './sectors.ts'
+import { SECTOR } from './sectors.ts'
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts'
 
 /** A segment as it lies on the disk, its header believed. */
@@ -22,7 +22,7 @@ export interface SegmentEnd {
   /** The last frame, to be written once more (`settle.ts`). */
   readonly lastFrame: { readonly sector: number; readonly bytes: Buffer } | undefined
   /** What an interrupted write left behind the end. */
-  readonly cut: (Place & { readonly sectors: number }) | undefined
+  readonly cut: Place | undefined
 }
 
 export const isRefusal = (value: object): value is Refusal => 'wayOut' in value
@@ -56,8 +56,7 @@ export function readFrames(
     if (row.verdict === 'refuse') return damaged(place.file, place.offset, `Found ${row.found}`)
     if (row.verdict === 'end') break
     if (row.verdict === 'cut') {
-      const sectors = usedSectors(bytes.subarray(place.offset))
-      return { sector, chain, lastFrame, cut: { ...place, what: `Found ${row.found}`, sectors } }
+      return { sector, chain, lastFrame, cut: { ...place, what: `Found ${row.found}` } }
     }
     const problem = isBatch(seen.frame) ? apply(seen.frame) : 'No batch'
     if (problem || !seen.header) return damaged(place.file, place.offset, problem ?? 'No header')

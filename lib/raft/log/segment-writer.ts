@@ -1,4 +1,5 @@
 import type { HardState, LogIndex } from '../entry.ts'
+import { blank } from './blank.ts'
 import type { Disk, DiskFile } from './disk.ts'
 import { segmentName, temporary } from './file-names.ts'
 import { encodeFrame, frameSectors } from './frame.ts'
@@ -74,8 +75,7 @@ export class SegmentWriter {
 
   /** Were a shorter frame written over a torn one, what sticks out behind it would be taken for damage. */
   async #wipe(): Promise<void> {
-    if (this.#dirtySectors === 0) return
-    await this.#at.file.writeDurably(this.#at.sector * SECTOR, Buffer.alloc(this.#dirtySectors * SECTOR))
+    await blank(this.#at.file, this.#at.sector, this.#dirtySectors)
     this.#dirtySectors = 0
   }
 

@@ -45,6 +45,14 @@ class Storm {
   }
 
   async run(): Promise<StormReport> {
+    try {
+      return await this.#rounds()
+    } catch (error) {
+      return { problem: `it breaks: ${String(error)}`, counts: this.#counts }
+    }
+  }
+
+  async #rounds(): Promise<StormReport> {
     for (let crash = 0; crash <= (this.#options.crashes ?? 4); crash++) {
       const log = await this.#open()
       if (typeof log === 'string') return { problem: log, counts: this.#counts }
