@@ -66,7 +66,7 @@ export function decide(seen: Found): Row {
   return row
 }
 
-export interface Place {
+export interface Spot {
   readonly segment: Buffer
   readonly sector: number
   readonly seed: number
@@ -74,7 +74,7 @@ export interface Place {
   readonly laterSegment: boolean
 }
 
-export function look({ segment, sector, seed, chain, laterSegment }: Place): Found {
+export function look({ segment, sector, seed, chain, laterSegment }: Spot): Found {
   const header = headerAt(segment, sector, seed)
   const chained = header?.before === chain
   const frame = header ? readFrame(segment, header) : markOf(segment, sector)
