@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Disk, DiskFile } from './disk.ts'
 
 /** A piece of zeros: preallocation leaves the disk's queue to others in between. */
-const PIECE_BYTES = 1024 * 1024
+const PIECE_BYTES = 256 * 1024
 
 /**
  * The real `Disk`: one directory, made if it is missing. Its own name in its parent is synced too.
