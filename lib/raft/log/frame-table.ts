@@ -1,5 +1,4 @@
-import type { FrameHeader } from './frame.ts'
-import { headerAt, readFrame } from './frame.ts'
+import { type FrameHeader, headerAt, readFrame } from './frame.ts'
 import type { Batch } from './records.ts'
 import { SECTOR, stateOf, usedSectors } from './sectors.ts'
 
