@@ -34,6 +34,8 @@ export class RaftState {
   transferee: MemberId = NONE
   /** No entry after this one is a configuration change, so that at most one is in the log and not applied (thesis §4.1). */
   pendingConfIndex: LogIndex = ORIGIN
+  /** The configuration in force is that of this index: what it holds of earlier changes must not be made again. */
+  configurationIndex: LogIndex
   /** Of the leader's own proposals that are not applied yet. */
   uncommittedBytes = 0
   readonly reads: ReadRounds = new ReadRounds()
@@ -51,7 +53,10 @@ export class RaftState {
     this.term = options.hardState.term
     this.vote = options.hardState.vote as MemberId
     this.log.commitTo(options.hardState.commit)
+    // What was applied was committed, though the commit index itself may not have been flushed.
+    this.log.commitTo(options.applied)
     if (options.applied > this.log.applied) this.log.appliedTo(options.applied, 0)
+    this.configurationIndex = this.log.applied
     this.#fraction = options.fraction
     this.drawElectionTimeout()
   }

@@ -1,4 +1,3 @@
-import { membersOf } from './configuration.ts'
 import { type LogIndex, type MemberId, NO_TERM, ORIGIN, type Snapshot } from './entry.ts'
 import { invariant } from './invariant.ts'
 import type { MsgSnap } from './messages.ts'
@@ -9,13 +8,14 @@ export function handleSnapshot(raft: RaftState, { from, snapshot }: MsgSnap): vo
   acknowledge(raft, from, restore(raft, snapshot) ? raft.log.lastIndex : raft.log.committed)
 }
 
-/** False if it is of no use: too old, or not for us. */
+/**
+ * False if it is of no use: we know more. A snapshot in which we are no member is taken all the same: it was made before the
+ * change that adds us, which follows in the log. Refusing it would leave us out for as long as the leader has no other.
+ */
 function restore(raft: RaftState, snapshot: Snapshot): boolean {
   const { log, members } = raft
   if (snapshot.index <= log.committed) return false
   invariant(raft.role === 'follower', () => `a ${raft.role} is to restore a snapshot`)
-  // It would make us a stranger in our own group.
-  if (!membersOf(snapshot.configuration).includes(raft.id)) return false
   // We have those entries: knowing that they are committed is enough, and keeps what follows them.
   if (log.term(snapshot.index) === snapshot.term) {
     log.commitTo(snapshot.index)
@@ -23,6 +23,7 @@ function restore(raft: RaftState, snapshot: Snapshot): boolean {
   }
   log.restore(snapshot)
   members.reconfigure(snapshot.configuration, log.lastIndex)
+  raft.configurationIndex = snapshot.index
   return true
 }
 

@@ -18,6 +18,9 @@ import { becomeFollower } from './role.ts'
  */
 export function applyConfChange(raft: RaftState, entry: Entry): Configuration {
   invariant(isConfChange(entry), () => `entry ${entry.index} is no configuration change`)
+  // A snapshot came while the state machine was still at work on what it replaces.
+  if (entry.index <= raft.configurationIndex) return raft.members.configuration
+  raft.configurationIndex = entry.index
   const next = reconfigure(raft.members.configuration, decodeConfChange(entry.data))
   invariant(
     next.outcome === 'changed',

@@ -82,6 +82,16 @@ describe('votes are durable before they are given (thesis §3.8)', () => {
     expect(ready.messages).toMatchObject([{ type: 'MsgVoteResp', to: 1, reject: false }])
   })
 
+  test('so it is when the term is known already', () => {
+    const core = member(2)
+    core.step({ type: 'MsgHeartbeat', from: 1 as MemberId, to: 2 as MemberId, term: 5 as Term, commit: 0 as LogIndex, round: 0 })
+    expect(core.ready()).toMatchObject({ mustSync: true, hardState: { term: 5, vote: 0 } })
+    core.advance()
+    core.forgetLeader()
+    core.step(voteRequest({ from: 3, to: 2, term: 5 }))
+    expect(core.ready()).toMatchObject({ mustSync: true, hardState: { term: 5, vote: 3 } })
+  })
+
   test('asynchronous storage: the vote is a response to the write, and nothing else', () => {
     const core = member(2, { asyncStorageWrites: true })
     core.step(voteRequest({ from: 1, to: 2, term: 5 }))

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { LogIndex, MemberId } from '../../../lib/raft/core/entry.ts'
+import type { LogIndex, MemberId, Term } from '../../../lib/raft/core/entry.ts'
 import type { Message } from '../../../lib/raft/core/messages.ts'
 import { Group } from './group.ts'
 
@@ -189,17 +189,45 @@ describe('snapshots (thesis §5.1)', () => {
     expect(group.inFlight).toMatchObject([{ type: 'MsgAppResp', index: before.commit, reject: false }])
   })
 
-  test('one that does not know the follower is ignored', () => {
-    const group = untilSnapshot()
-    const before = group.core(3).status()
-    const snapshot = group.host(1).log.snapshot()
-    if (!snapshot) throw new Error('no snapshot')
-    const strange = {
-      ...snapshot,
-      index: 99 as LogIndex,
-      configuration: { ...snapshot.configuration, voters: [1, 2] as MemberId[] },
-    }
-    group.core(3).step({ type: 'MsgSnap', from: 1 as MemberId, to: 3 as MemberId, term: before.term, snapshot: strange })
-    expect(group.core(3).status()).toEqual(before)
+  test('one that ends within the follower’s log only tells it what is committed: what follows is kept', () => {
+    const group = new Group({ voters: [1, 2], logs: { 1: [1, 1, 1, 1], 2: [1, 1, 1, 1] } })
+    const { configuration } = group.core(2).status()
+    const snapshot = { index: 2 as LogIndex, term: 1 as Term, configuration, data: new Uint8Array(0) }
+    group.core(2).step({ type: 'MsgSnap', from: 1 as MemberId, to: 2 as MemberId, term: 1 as Term, snapshot })
+    group.handle(2)
+    expect(group.core(2).status()).toMatchObject({ commit: 2, lastIndex: 4 })
+    expect(group.terms(2)).toEqual([1, 1, 1, 1])
+  })
+
+  test('asynchronous storage: it may overtake a configuration change, which is not made a second time then', () => {
+    const group = new Group({ voters: [1, 2], strangers: [3, 4], settings: { asyncStorageWrites: true } })
+    group.elect(1)
+    group.change(1, [
+      ['add-voter', 3],
+      ['remove', 2],
+    ])
+    group.settle()
+    const later = group.host(1).log.snapshot()
+    const core = group.core(4)
+    if (!later) throw new Error('no snapshot')
+    const change = group.host(1).applied.find(({ kind }) => kind === 'conf-change')
+    core.step({ type: 'MsgSnap', from: 1 as MemberId, to: 4 as MemberId, term: 2 as Term, snapshot: later })
+    expect(later.configuration).toMatchObject({ voters: [1, 3], votersOutgoing: [] })
+    expect(change && core.applyConfChange(change)).toEqual(later.configuration)
+  })
+
+  test('one from before the follower was added is as good: the change that adds it follows in the log', () => {
+    const group = new Group({ voters: [1, 2], strangers: [3] })
+    group.elect(1)
+    group.propose(1, 'a')
+    group.settle()
+    const old = group.host(1).log.snapshot()
+    group.change(1, [['add-voter', 3]])
+    group.settle([1, 2])
+    group.host(1).log.latestSnapshot = () => old
+    group.tick(1)
+    group.settle()
+    expect(old?.configuration.voters).toEqual([1, 2])
+    expect(group.core(3).status()).toMatchObject({ lead: 1, commit: 4, configuration: { voters: [1, 2, 3] } })
   })
 })

@@ -62,6 +62,41 @@ describe('log replication (thesis §3.5, the paper §5.3)', () => {
     expect(group.core(1).status().progress).toEqual(before)
   })
 
+  test('a late message with fewer entries cuts nothing off: only a conflict does', () => {
+    const group = new Group({ voters: [1, 2] })
+    const message = append({ term: 1, entries: 3 })
+    group.core(2).step(message)
+    group.core(2).step({ ...message, entries: message.entries.slice(0, 1) })
+    group.handle(2)
+    expect(group.terms(2)).toEqual([1, 1, 1])
+  })
+
+  test('a follower commits nothing beyond what it knows to agree with the leader', () => {
+    const group = new Group({ voters: [1, 2], logs: { 1: [1, 2, 2], 2: [1, 1, 1] } })
+    group.core(2).step({ ...append({ term: 3, entries: 1, of: 1 }), commit: 3 as LogIndex })
+    expect(group.core(2).status().commit).toBe(1)
+  })
+
+  test('a leader that is elected again knows nothing of what others hold: they may have lost it since', () => {
+    const group = new Group()
+    group.elect(1)
+    group.propose(1, 'a')
+    group.settle()
+    group.elect(2)
+    group.core(1).campaign()
+    group.handle(1)
+    group.deliver()
+    for (const id of [2, 3]) group.handle(id)
+    group.deliver()
+    expect(group.core(1).status()).toMatchObject({ role: 'leader', term: 3 })
+    expect(
+      group
+        .core(1)
+        .status()
+        .progress.map(({ match }) => match),
+    ).toEqual([3, 0, 0])
+  })
+
   test('a leader would have to replace a committed entry: the member stops', () => {
     const group = new Group({ voters: [1, 2], logs: { 1: [1, 1], 2: [1, 1] }, applied: 2 })
     const heartbeat = { type: 'MsgHeartbeat', from: 2 as MemberId, to: 1 as MemberId, term: 2 as Term, round: 0 } as const
@@ -245,11 +280,21 @@ describe('what is acknowledged is durable (thesis §3.8, §10.2.1)', () => {
     expect(core.ready().committedEntries).toHaveLength(1)
   })
 
-  function append({ term, entries, of = term }: { term: number; entries: number; of?: number }): MsgApp {
-    const envelope = { from: 1 as MemberId, to: 2 as MemberId, term: term as Term }
-    const content = { entries: entriesOf(Array.from({ length: entries }, () => of)), commit: 0 as LogIndex }
-    return { type: 'MsgApp', ...envelope, prevLogIndex: 0 as LogIndex, prevLogTerm: 0 as Term, ...content }
-  }
+  test('nor does a write of the same term whose last entry has been replaced since', () => {
+    const group = new Group({ voters: [1, 2], settings })
+    const core = group.core(2)
+    core.step(append({ term: 1, entries: 1 }))
+    core.ready()
+    // Term 2 begins while the entry of term 1 is being written; then its leader replaces it.
+    core.step(heartbeat({ term: 2, commit: 0 }))
+    const first = core.ready().storageAppend
+    core.step(append({ term: 2, entries: 1 }))
+    core.ready()
+    for (const response of first?.responses ?? []) if (response.type === 'MsgStorageAppendResp') core.step(response)
+    core.step(heartbeat({ term: 2, commit: 1 }))
+    expect(first?.responses).toMatchObject([{ type: 'MsgStorageAppendResp', term: 2, index: 1, logTerm: 1 }])
+    expect(core.ready().committedEntries).toEqual([])
+  })
 
   const heartbeat = ({ term, commit }: { term: number; commit: number }): Message => ({
     type: 'MsgHeartbeat',
@@ -260,3 +305,9 @@ describe('what is acknowledged is durable (thesis §3.8, §10.2.1)', () => {
     round: 0,
   })
 })
+
+function append({ term, entries, of = term }: { term: number; entries: number; of?: number }): MsgApp {
+  const envelope = { from: 1 as MemberId, to: 2 as MemberId, term: term as Term }
+  const content = { entries: entriesOf(Array.from({ length: entries }, () => of)), commit: 0 as LogIndex }
+  return { type: 'MsgApp', ...envelope, prevLogIndex: 0 as LogIndex, prevLogTerm: 0 as Term, ...content }
+}

@@ -58,6 +58,18 @@ describe('reads without a write (thesis §6.4)', () => {
     expect(group.host(1).reads).toEqual([])
   })
 
+  test('a read that waits when its leader is replaced is never answered, though the leader may be elected again', () => {
+    const group = new Group()
+    group.elect(1)
+    group.core(1).readIndex(7)
+    group.settle([1])
+    group.elect(2)
+    group.elect(1)
+    group.core(1).readIndex(8)
+    group.settle()
+    expect(group.host(1).reads.map(({ context }) => context)).toEqual([8])
+  })
+
   test('control: by its lease it would answer with old data', () => {
     const group = new Group({ voters: [1, 2, 3, 4, 5], settings: { readMode: 'lease-based', checkQuorum: true } })
     group.elect(1)
