@@ -1,5 +1,6 @@
 import { type MemberId, NO_DATA } from './entry.ts'
 import { invariant } from './invariant.ts'
+import { decodeObject, encodeObject } from './object-codec.ts'
 
 export type MemberChangeType = 'add-voter' | 'add-learner' | 'remove' | 'update'
 
@@ -42,20 +43,18 @@ const TYPES: readonly unknown[] = ['add-voter', 'add-learner', 'remove', 'update
 export function encodeConfChange(change: ConfChange): Uint8Array {
   if (leavesJoint(change) && change.context === '') return NO_DATA
   const { transition, context } = change
-  return new TextEncoder().encode(
-    JSON.stringify({ transition, changes: change.changes.map(({ type, id }) => [type, id]), context }),
-  )
+  return encodeObject({ transition, changes: change.changes.map(({ type, id }) => [type, id]), context })
 }
 
 export function decodeConfChange(data: Uint8Array): ConfChange {
   if (data.length === 0) return LEAVE_JOINT
-  const { transition, changes, context } = JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown>
+  const { transition, changes, context } = decodeObject(data) ?? {}
   invariant(TRANSITIONS.includes(transition) && Array.isArray(changes) && typeof context === 'string', unreadable)
   return { transition: transition as Transition, changes: changes.map(memberChange), context }
 }
 
 function memberChange(value: unknown): MemberChange {
-  const [type, id] = value as unknown[]
+  const [type, id] = Array.isArray(value) ? (value as unknown[]) : []
   invariant(TYPES.includes(type) && Number.isSafeInteger(id), unreadable)
   return { type: type as MemberChangeType, id: id as MemberId }
 }

@@ -1,4 +1,6 @@
 import type { MemberId } from './entry.ts'
+import { invariant } from './invariant.ts'
+import { decodeObject, encodeObject } from './object-codec.ts'
 import type { JointQuorum } from './quorum/joint.ts'
 
 /**
@@ -47,4 +49,25 @@ export function describeConfiguration(configuration: Configuration): string {
 
 export function union(a: readonly MemberId[], b: readonly MemberId[]): readonly MemberId[] {
   return [...new Set([...a, ...b])].sort((x, y) => x - y)
+}
+
+/** For a snapshot's head, which keeps it as bytes. */
+export const encodeConfiguration = (configuration: Configuration): Uint8Array => encodeObject(configuration)
+
+export function decodeConfiguration(data: Uint8Array): Configuration {
+  const { voters, votersOutgoing, learners, learnersNext, autoLeave } = decodeObject(data) ?? {}
+  invariant(typeof autoLeave === 'boolean', () => 'the configuration of a snapshot cannot be read')
+  return {
+    voters: idsOf(voters),
+    votersOutgoing: idsOf(votersOutgoing),
+    learners: idsOf(learners),
+    learnersNext: idsOf(learnersNext),
+    autoLeave,
+  }
+}
+
+function idsOf(value: unknown): readonly MemberId[] {
+  const isList = Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id > 0)
+  invariant(isList, () => 'the configuration of a snapshot cannot be read')
+  return union(value as MemberId[], [])
 }

@@ -32,6 +32,8 @@ export class RaftState {
 
   /** Whom the leader is handing over to. */
   transferee: MemberId = NONE
+  /** It has told another to stand for election in this term: whoever voted for that one broke no promise to this leader. */
+  handedOver = false
   /** No entry after this one is a configuration change, so that at most one is in the log and not applied (thesis §4.1). */
   pendingConfIndex: LogIndex = ORIGIN
   /** The configuration in force is that of this index: what it holds of earlier changes must not be made again. */

@@ -31,10 +31,10 @@ function gather(raft: RaftState, { from, context }: ReadRequest): ReadOutcome {
 export const canBeginRound = (raft: RaftState): boolean =>
   raft.reads.hasGathered && raft.role === 'leader' && hasCommittedInTerm(raft)
 
-/** Begins a round for all reads gathered so far. True if the members have to be asked; a lease needs no round. */
+/** Begins a round for all reads gathered so far. True if the members have to be asked; a lease that can be trusted needs no round. */
 export function beginRound(raft: RaftState): boolean {
   const round = raft.reads.begin(raft.log.committed)
-  if (raft.settings.readMode === 'lease-based') {
+  if (raft.settings.readMode === 'lease-based' && !raft.handedOver) {
     answerRounds(raft, round)
     return false
   }

@@ -32,7 +32,8 @@ export interface ReadState {
  * 1. send `messages` at once: none of them depends on anything in this Ready.
  * 2. hand `storageAppend` to the log and `storageApply` to the state machine. Each takes its messages strictly in order; both
  *    may lag by any number of Readys. The responses that they carry are delivered when the work is done, not before. A
- *    snapshot overtakes what waits to be applied: entries that it includes are skipped.
+ *    snapshot is restored before the responses to its write are delivered. It overtakes what waits to be applied: entries
+ *    that it includes are skipped then.
  * 3. never call `advance()`. `hardState`, `snapshot`, `entries` and `committedEntries` only repeat what those two say.
  */
 export interface Ready {

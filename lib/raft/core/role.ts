@@ -53,6 +53,7 @@ function reset(raft: RaftState, term: Term): void {
   raft.heartbeatElapsed = 0
   raft.drawElectionTimeout()
   raft.transferee = NONE
+  raft.handedOver = false
   raft.votes.clear()
   const next = after(raft.log.lastIndex)
   for (const progress of raft.members.progress) progress.reset(next)

@@ -30,5 +30,6 @@ export function continueTransfer(raft: RaftState, progress: Progress): void {
 }
 
 function sendTimeoutNow(raft: RaftState, to: MemberId): void {
+  raft.handedOver = true
   raft.send({ type: 'MsgTimeoutNow', from: raft.id, to, term: raft.term })
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MemberChangeType } from '../../../lib/raft/core/conf-change.ts'
 import { decodeConfChange, encodeConfChange, LEAVE_JOINT } from '../../../lib/raft/core/conf-change.ts'
+import { decodeConfiguration, encodeConfiguration } from '../../../lib/raft/core/configuration.ts'
 import type { MemberId } from '../../../lib/raft/core/entry.ts'
 import { Group } from './group.ts'
 
@@ -301,7 +302,23 @@ describe('configuration changes as data', () => {
     expect(decodeConfChange(new Uint8Array(0))).toEqual(LEAVE_JOINT)
   })
 
+  test('so does a configuration, in a snapshot’s head', () => {
+    const group = new Group({ voters: [1, 2], learners: [7] })
+    const { configuration } = group.core(1).status()
+    const joint = { ...configuration, votersOutgoing: [2, 3] as MemberId[], learnersNext: [3] as MemberId[], autoLeave: true }
+    for (const each of [configuration, joint]) expect(decodeConfiguration(encodeConfiguration(each))).toEqual(each)
+    for (const broken of [
+      '',
+      '{}',
+      '[]',
+      '{"voters":[0],"votersOutgoing":[],"learners":[],"learnersNext":[],"autoLeave":false}',
+    ]) {
+      expect(() => decodeConfiguration(new TextEncoder().encode(broken)), broken).toThrow('cannot be read')
+    }
+  })
+
   test('what cannot be read stops the member', () => {
+    expect(() => decodeConfChange(new Uint8Array([123]))).toThrow('cannot be read')
     expect(() => decodeConfChange(new TextEncoder().encode('{"transition":"auto","changes":[["grow",1]],"context":""}'))).toThrow(
       'cannot be read',
     )

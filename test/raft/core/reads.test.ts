@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { MemberId } from '../../../lib/raft/core/entry.ts'
 import type { Message } from '../../../lib/raft/core/messages.ts'
 import { Group } from './group.ts'
 
@@ -81,6 +82,17 @@ describe('reads without a write (thesis §6.4)', () => {
     group.settle([1])
     expect(group.host(1).reads).toEqual([{ context: 7, index: 1 }])
     expect(group.core(2).status().commit).toBe(3)
+  })
+
+  test('nor does a leader trust its lease once it told another to stand: others vote without waiting', () => {
+    const group = new Group({ settings: { readMode: 'lease-based', checkQuorum: true } })
+    group.elect(1)
+    group.core(1).transferLeader(2 as MemberId)
+    group.handle(1)
+    group.settle([2, 3])
+    group.core(1).readIndex(7)
+    group.settle([1])
+    expect(group.host(1).reads).toEqual([])
   })
 
   test('an answer to an earlier round confirms nothing that was asked after it', () => {
