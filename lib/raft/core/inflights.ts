@@ -40,11 +40,11 @@ export class Inflights {
       this.#bytes -= this.#sizes[this.#oldest] as number
       this.#oldest++
     }
-    if (this.#oldest === this.#lasts.length) this.clear()
-    else if (this.#oldest > 64 && this.#oldest * 2 > this.#lasts.length) this.#compact()
+    if (this.#oldest > 64 && this.#oldest * 2 > this.#lasts.length) this.#compact()
   }
 
   clear(): void {
+    if (this.#lasts.length === 0) return
     this.#lasts.length = 0
     this.#sizes.length = 0
     this.#oldest = 0

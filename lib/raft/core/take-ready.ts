@@ -70,38 +70,50 @@ export class ReadyTaker {
     return !this.#raft.settings.asyncStorageWrites
   }
 
+  /** Spelled out, as spreading objects costs more than all else here, and this runs for every batch of messages. */
   #describe(): Ready {
     const raft = this.#raft
     const { log } = raft
     const hardState = this.#hasNewHardState() ? raft.hardState : undefined
+    const snapshot = log.unstable.nextSnapshot()
     const entries = log.unstable.nextEntries()
     const mustSync = entries.length > 0 || raft.term !== this.#hardState.term || raft.vote !== this.#hardState.vote
-    const write = { hardState, snapshot: log.unstable.nextSnapshot(), entries, mustSync }
+    const write: Write = { hardState, snapshot, entries, mustSync }
     const committedEntries = log.nextCommitted(this.#mayApplyUnstable)
     const softState = this.#hasNewSoftState() ? raft.softState : undefined
-    const storage = raft.settings.asyncStorageWrites
-      ? this.#beside(write, committedEntries)
-      : this.#before(write, committedEntries)
     const readStates = raft.readStates.length > 0 ? raft.readStates : NO_READ_STATES
-    return { softState, readStates, ...write, committedEntries, ...storage }
+    const isBeside = raft.settings.asyncStorageWrites
+    const storageAppend = isBeside ? this.#storageAppend(write) : undefined
+    const storageApply = isBeside ? this.#storageApply(committedEntries) : undefined
+    if (!isBeside) this.#before(write, committedEntries)
+    const { messages } = raft
+    return {
+      softState,
+      readStates,
+      hardState,
+      snapshot,
+      entries,
+      mustSync,
+      committedEntries,
+      messages,
+      storageAppend,
+      storageApply,
+    }
   }
 
   /** Synchronous storage: what waits for the write goes out with the rest, as all of it is sent after the write. */
-  #before(write: Write, committedEntries: readonly Entry[]): Outgoing {
+  #before(write: Write, committedEntries: readonly Entry[]): void {
     const { id, messages, afterAppend } = this.#raft
     const appended = this.#appended(write.snapshot)
     this.#onAdvance = afterAppend.filter((message) => message.to === id)
     if (appended) this.#onAdvance.push(appended)
     if (committedEntries.length > 0) this.#onAdvance.push(this.#applied(committedEntries))
     for (const message of afterAppend) if (message.to !== id) messages.push(message)
-    return { messages, storageAppend: undefined, storageApply: undefined }
   }
 
-  #beside(write: Write, entries: readonly Entry[]): Outgoing {
-    const { id: from, messages } = this.#raft
-    const storageApply: MsgStorageApply | undefined =
-      entries.length > 0 ? { type: 'MsgStorageApply', from, entries, responses: [this.#applied(entries)] } : undefined
-    return { messages, storageAppend: this.#storageAppend(write), storageApply }
+  #storageApply(entries: readonly Entry[]): MsgStorageApply | undefined {
+    if (entries.length === 0) return undefined
+    return { type: 'MsgStorageApply', from: this.#raft.id, entries, responses: [this.#applied(entries)] }
   }
 
   #storageAppend(write: Write): MsgStorageAppend | undefined {
@@ -139,4 +151,3 @@ export class ReadyTaker {
 const NO_READ_STATES: readonly ReadState[] = Object.freeze([])
 
 type Write = Pick<Ready, 'hardState' | 'snapshot' | 'entries' | 'mustSync'>
-type Outgoing = Pick<Ready, 'messages' | 'storageAppend' | 'storageApply'>
