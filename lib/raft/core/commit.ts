@@ -1,3 +1,5 @@
+import { NO_TERM } from './entry.ts'
+import type { CommitProof } from './messages.ts'
 import type { RaftState } from './raft-state.ts'
 
 /**
@@ -13,3 +15,18 @@ export function advanceCommit(raft: RaftState): boolean {
 
 /** Until then a leader does not know what is committed (thesis §6.4). */
 export const hasCommittedInTerm = (raft: RaftState): boolean => raft.log.term(raft.log.committed) === raft.term
+
+export const commitProof = ({ log }: RaftState): CommitProof => ({
+  commit: log.committed,
+  commitTerm: log.term(log.committed) ?? NO_TERM,
+})
+
+/**
+ * What is committed is so for everyone whose log has the same entry there (log matching, figure 3), whoever says it.
+ *
+ * Votes carry it because those who elect may not know: a leader that removed itself may have stepped down before anyone else
+ * heard that the change is committed. They would go on asking for its vote, and it would refuse for ever if its log is longer.
+ */
+export function learnCommit(raft: RaftState, { commit, commitTerm }: CommitProof): void {
+  if (raft.role !== 'leader' && commitTerm !== NO_TERM && raft.log.term(commit) === commitTerm) raft.log.commitTo(commit)
+}

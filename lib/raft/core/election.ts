@@ -1,3 +1,4 @@
+import { commitProof } from './commit.ts'
 import { votersOf } from './configuration.ts'
 import { NONE, type Term } from './entry.ts'
 import type { MsgVote, MsgVoteResp } from './messages.ts'
@@ -27,14 +28,15 @@ function askForVotes(raft: RaftState, campaign: Campaign): void {
   else becomeCandidate(raft)
   const term = (isPreVote ? raft.term + 1 : raft.term) as Term
   const { id: from, log } = raft
+  const proof = commitProof(raft)
   for (const to of votersOf(raft.members.configuration)) {
     if (to === from) {
       // Its own vote counts when it is durable, like anybody's.
-      raft.sendDurably({ type: isPreVote ? 'MsgPreVoteResp' : 'MsgVoteResp', from, to, term, reject: false })
+      raft.sendDurably({ type: isPreVote ? 'MsgPreVoteResp' : 'MsgVoteResp', from, to, term, reject: false, ...proof })
     } else {
       const type = isPreVote ? 'MsgPreVote' : 'MsgVote'
       const transfer = campaign === 'transfer'
-      raft.send({ type, from, to, term, lastLogIndex: log.lastIndex, lastLogTerm: log.lastTerm, transfer })
+      raft.send({ type, from, to, term, lastLogIndex: log.lastIndex, lastLogTerm: log.lastTerm, transfer, ...proof })
     }
   }
 }
@@ -58,7 +60,7 @@ export function handleVoteRequest(raft: RaftState, message: MsgVote): void {
   const type = isPreVote ? 'MsgPreVoteResp' : 'MsgVoteResp'
   // A grant bears the candidate's term, which may be ahead of ours: it would not listen to an older one.
   const term = reject ? raft.term : message.term
-  raft.sendDurably({ type, from: raft.id, to: message.from, term, reject })
+  raft.sendDurably({ type, from: raft.id, to: message.from, term, reject, ...commitProof(raft) })
   if (reject || isPreVote) return
   raft.electionElapsed = 0
   raft.vote = message.from

@@ -41,8 +41,14 @@ export interface MsgAppResp extends Envelope {
   readonly hintTerm: Term
 }
 
+/** The last entry that the sender knows to be committed; see `learnCommit`. */
+export interface CommitProof {
+  readonly commit: LogIndex
+  readonly commitTerm: Term
+}
+
 /** RequestVote, and the question before it whether one would be granted (thesis §9.6). */
-export interface MsgVote extends Envelope {
+export interface MsgVote extends Envelope, CommitProof {
   readonly type: 'MsgVote' | 'MsgPreVote'
   readonly lastLogIndex: LogIndex
   readonly lastLogTerm: Term
@@ -50,7 +56,7 @@ export interface MsgVote extends Envelope {
   readonly transfer: boolean
 }
 
-export interface MsgVoteResp extends Envelope {
+export interface MsgVoteResp extends Envelope, CommitProof {
   readonly type: 'MsgVoteResp' | 'MsgPreVoteResp'
   readonly reject: boolean
 }

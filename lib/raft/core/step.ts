@@ -1,8 +1,9 @@
 import { handleAppendResponse } from './acknowledgement.ts'
+import { learnCommit } from './commit.ts'
 import { handleVote, handleVoteRequest, standForElection } from './election.ts'
 import { followLeader } from './follower.ts'
 import { handleHeartbeatResponse } from './heartbeat.ts'
-import type { Message, MsgAppResp, MsgHeartbeatResp, MsgReadIndexResp } from './messages.ts'
+import type { Message, MsgAppResp, MsgHeartbeatResp, MsgReadIndexResp, MsgVote, MsgVoteResp } from './messages.ts'
 import { propose } from './proposal.ts'
 import type { RaftState } from './raft-state.ts'
 import { handleReadIndex } from './read-index.ts'
@@ -15,6 +16,7 @@ export type StepOutcome = 'done' | 'unknown-peer' | 'proposal-dropped'
 /** A message has arrived; it may be late, repeated or out of order. */
 export function step(raft: RaftState, message: Message): StepOutcome {
   if (isAnswer(message) && raft.members.find(message.from) === undefined) return 'unknown-peer'
+  if (isVote(message)) learnCommit(raft, message)
   if (!agreeOnTerm(raft, message)) return 'done'
   switch (message.type) {
     case 'MsgApp':
@@ -51,6 +53,18 @@ export function step(raft: RaftState, message: Message): StepOutcome {
       break
   }
   return 'done'
+}
+
+function isVote(message: Message): message is MsgVote | MsgVoteResp {
+  switch (message.type) {
+    case 'MsgVote':
+    case 'MsgPreVote':
+    case 'MsgVoteResp':
+    case 'MsgPreVoteResp':
+      return true
+    default:
+      return false
+  }
 }
 
 function isAnswer(message: Message): boolean {

@@ -28,6 +28,8 @@ export function applyConfChange(raft: RaftState, entry: Entry): Configuration {
   )
   raft.members.reconfigure(next.configuration, raft.log.lastIndex)
   if (raft.role === 'leader') leadNewConfiguration(raft)
+  // It learned from the votes that it has been removed.
+  else if (raft.role !== 'follower' && !raft.members.isVoter(raft.id)) becomeFollower(raft, raft.term, NONE)
   return next.configuration
 }
 

@@ -1,3 +1,4 @@
+import { commitProof } from './commit.ts'
 import { hearsLeader } from './election.ts'
 import { NO_TERM, NONE, ORIGIN } from './entry.ts'
 import type { Message } from './messages.ts'
@@ -45,7 +46,7 @@ function refuseTerm(raft: RaftState, message: Message): void {
   const { checkQuorum, preVote } = raft.settings
   if (message.type === 'MsgPreVote') {
     // Not silently: it may be behind in its term and ahead in its log, and has to catch up to be elected.
-    raft.sendDurably({ type: 'MsgPreVoteResp', from, to, term, reject: true })
+    raft.sendDurably({ type: 'MsgPreVoteResp', from, to, term, reject: true, ...commitProof(raft) })
   } else if ((checkQuorum || preVote) && (message.type === 'MsgApp' || message.type === 'MsgHeartbeat')) {
     // We are ahead of a leader that will not hear us stand for election (it is heard of, so nobody votes). Our term in
     // an answer frees us: it steps down, and the group meets in a later term.

@@ -127,7 +127,7 @@ describe('votes are durable before they are given (thesis §3.8)', () => {
     core.campaign()
     const { storageAppend } = core.ready()
     for (const from of [2, 3, 4])
-      core.step({ type: 'MsgVoteResp', from: from as MemberId, to: 1 as MemberId, term: 1 as Term, reject: false })
+      core.step({ type: 'MsgVoteResp', from: from as MemberId, to: 1 as MemberId, term: 1 as Term, reject: false, ...NO_PROOF })
     expect(core.status().role).toBe('candidate')
     for (const response of storageAppend?.responses ?? []) core.step(response)
     expect(core.status().role).toBe('leader')
@@ -245,6 +245,8 @@ function member(id: number, settings = {}, voters = [1, 2, 3]): RaftCore {
   })
 }
 
+const NO_PROOF = { commit: 0 as LogIndex, commitTerm: 0 as Term }
+
 function voteRequest({ from, to, term, last }: { from: number; to: number; term: number; last?: Entry }): MsgVote {
   const [lastLogIndex, lastLogTerm] = [last?.index ?? (0 as LogIndex), last?.term ?? (0 as Term)]
   return {
@@ -255,5 +257,6 @@ function voteRequest({ from, to, term, last }: { from: number; to: number; term:
     lastLogIndex,
     lastLogTerm,
     transfer: false,
+    ...NO_PROOF,
   }
 }

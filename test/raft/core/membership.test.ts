@@ -67,6 +67,52 @@ describe('one change at a time (thesis §4.1)', () => {
     expect(group.role(2)).toBe('leader')
   })
 
+  test('if nobody heard that the change is committed before it stepped down, its refusal tells them', () => {
+    const group = new Group({ voters: [1, 2] })
+    group.elect(1)
+    group.change(1, [['remove', 1]])
+    group.propose(1, 'x')
+    group.handle(1)
+    group.drop((message) => message.type === 'MsgApp' && message.prevLogIndex === 2)
+    group.deliver()
+    group.handle(2)
+    group.deliver()
+    group.handle(1)
+    group.drop()
+    expect(group.core(1).status()).toMatchObject({ role: 'follower', commit: 2, lastIndex: 3 })
+    expect(group.core(2).status()).toMatchObject({ commit: 1, lastIndex: 2 })
+    // Its own vote is not enough, and the longer log of 1 refuses.
+    for (const role of ['follower', 'leader']) {
+      group.core(2).campaign()
+      group.settle()
+      expect(group.role(2)).toBe(role)
+    }
+    expect(group.core(2).status().configuration.voters).toEqual([2])
+  })
+
+  test('a candidate that learns from a vote that it has been removed gives up, whoever else may vote for it', () => {
+    const group = new Group({ voters: [1, 2, 3] })
+    group.elect(1)
+    group.change(1, [['remove', 3]])
+    group.handle(1)
+    group.deliver()
+    for (const id of [2, 3]) group.handle(id)
+    group.deliver()
+    group.handle(1)
+    group.drop()
+    // 3 has the entry, but has not heard that it is committed.
+    group.core(3).campaign()
+    group.handle(3)
+    expect(group.role(3)).toBe('candidate')
+    group.deliver()
+    group.handle(1)
+    group.deliver()
+    group.handle(3)
+    expect(group.core(3).status()).toMatchObject({ role: 'follower', configuration: { voters: [1, 2] } })
+    group.settle()
+    expect(group.role(3)).toBe('follower')
+  })
+
   test('§4.2.1: learners receive everything and count for nothing', () => {
     const group = new Group({ voters: [1, 2], learners: [3] })
     group.elect(1)

@@ -146,10 +146,10 @@ function fieldsOfPeer(message: Message): Partial<Fields> {
       return { logTerm: message.hintTerm, rejected: message.reject ? message.hintIndex : undefined }
     case 'MsgVote':
     case 'MsgPreVote':
-      return { logTerm: message.lastLogTerm, index: message.lastLogIndex }
+      return { logTerm: message.lastLogTerm, index: message.lastLogIndex, commit: 0 }
     case 'MsgVoteResp':
     case 'MsgPreVoteResp':
-      return { rejected: message.reject ? 0 : undefined }
+      return { rejected: message.reject ? 0 : undefined, commit: 0 }
     default:
       return {}
   }
