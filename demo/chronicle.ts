@@ -6,9 +6,11 @@ export interface Entry {
   /** `w3`; empty for what no process did. */
   readonly worker: string
   readonly text: string
-  /** Worth a line while the storm is on. */
-  readonly notable: boolean
+  readonly weight: Weight
 }
+
+/** `notable`: worth a line while the storm is on. `routine`: a client that comes again too early, and is told so. */
+export type Weight = 'notable' | 'step' | 'routine'
 
 const MAX_ENTRIES = 50_000
 
@@ -21,8 +23,8 @@ export class Chronicle {
     this.#watch = watch
   }
 
-  tell(entry: Omit<Entry, 'atMs' | 'notable'> & { readonly notable?: boolean }): void {
-    const full = { notable: false, ...entry, atMs: Math.round(performance.now() - this.#startedAt) }
+  tell(entry: Omit<Entry, 'atMs'>): void {
+    const full = { ...entry, atMs: Math.round(performance.now() - this.#startedAt) }
     if (this.#entries.length < MAX_ENTRIES) this.#entries.push(full)
     this.#watch(full)
   }

@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto'
+import { writeSync } from 'node:fs'
+import { JAVA_MISSING, javaVersion } from '../scripts/dynamodb-local.ts'
 import { type DemoArguments, HELP, parseArguments, WrongArguments } from './arguments.ts'
-import { withoutAws } from './environment.ts'
+import { clearAws } from './environment.ts'
 import { Play } from './play.ts'
 import { isClean } from './summary.ts'
 
@@ -22,8 +24,19 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function perform(given: DemoArguments): Promise<number> {
-  const play = new Play(given, withoutAws(process.env))
-  process.on('exit', () => play.stop())
+  if (given.store === 'dynamodb-local' && javaVersion() === undefined) {
+    console.error(JAVA_MISSING)
+    return 1
+  }
+  clearAws(process.env)
+  const play = new Play(given)
+  process.on('exit', () => {
+    play.stop()
+    // The live list hides the cursor and holds back what others write; interrupted, it does not get to undo either.
+    if (process.stdout.isTTY) writeSync(process.stdout.fd, '\u001B[?25h')
+  })
+  // Nobody reads on, as after `| head`: there is nothing left to show.
+  process.stdout.on('error', () => process.exit(1))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143))
   try {
     const { summary, text } = await play.run(given.json ? 'silent' : process.stdout.isTTY ? 'live' : 'lines')

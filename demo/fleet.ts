@@ -15,8 +15,6 @@ export type Outcome =
 export interface FleetOptions {
   readonly size: number
   readonly setup: WorkerSetup
-  /** The children's environment. */
-  readonly env: { readonly [name: string]: string | undefined }
   readonly onEvent: (delivery: string, event: AlonceEvent) => void
 }
 
@@ -34,9 +32,9 @@ export class Worker {
   readonly #open = new Map<string, (outcome: Outcome) => void>()
   #state: 'starting' | 'up' | 'frozen' | 'dead' = 'starting'
 
-  constructor(name: string, { setup, env, onEvent }: FleetOptions) {
+  constructor(name: string, { setup, onEvent }: FleetOptions) {
     this.name = name
-    this.#process = fork(WORKER, [JSON.stringify(setup)], { env: { ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    this.#process = fork(WORKER, [JSON.stringify(setup)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     promise.catch(() => undefined)
     this.ready = promise

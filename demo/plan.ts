@@ -40,11 +40,15 @@ export interface Plan {
   readonly declined: ReadonlySet<string>
 }
 
+export interface Range {
+  readonly low: number
+  readonly high: number
+}
+
 export interface PlanOptions {
   readonly seed: number
   readonly payments: number
-  /** Frozen processes thaw after this, and up to as long again. Longer than a lease. */
-  readonly freezeMs: number
+  readonly freezeMs: Range
 }
 
 export const POINTS: readonly Point[] = STEPS.flatMap((step): Point[] =>
@@ -92,7 +96,7 @@ function dealFaults(chance: Chance, { payments, freezeMs }: PlanOptions): Fault[
       ...chance.shuffled(ALL_FAULTS.filter(isCostly)),
       ...chance.shuffled(ALL_FAULTS.filter((fault) => !isCostly(fault))),
     ]
-    dealt.push(...deck.map((fault) => ({ ...fault, freezeMs: chance.between(freezeMs, freezeMs * 2) })))
+    dealt.push(...deck.map((fault) => ({ ...fault, freezeMs: chance.between(freezeMs.low, freezeMs.high) })))
   }
   return dealt.slice(0, wanted)
 }

@@ -27,7 +27,6 @@ export interface Performance {
 /** One demo, from an empty journal to the count of what is in it. */
 export class Play {
   readonly #given: DemoArguments
-  readonly #env: { readonly [name: string]: string | undefined }
   readonly #directory = mkdtempSync(join(tmpdir(), 'alonce-demo-'))
   readonly #plan: Plan
   readonly #chronicle: Chronicle
@@ -38,13 +37,12 @@ export class Play {
   #ledger: Ledger | undefined
   #fleet: Fleet | undefined
 
-  constructor(given: DemoArguments, env: { readonly [name: string]: string | undefined }) {
+  constructor(given: DemoArguments) {
     const { freezeMs, patienceMs, limitMs } = given.store === 'memory' ? MEMORY_PACE : DYNAMODB_PACE
     this.#given = given
-    this.#env = env
     this.#plan = planStorm({ seed: given.seed, payments: given.payments, freezeMs })
     this.#chronicle = new Chronicle((entry) => {
-      if (entry.notable) this.#say(entryLine(entry))
+      if (entry.weight === 'notable') this.#say(entryLine(entry))
     })
     this.#storm = new Storm({
       plan: this.#plan,
@@ -127,7 +125,7 @@ export class Play {
           payment: paymentId,
           worker: '',
           text: `${again ? 'CHARGED AGAIN' : 'charged'}: ${chargeId}`,
-          notable: again,
+          weight: again ? 'notable' : 'step',
         })
       },
     })
@@ -140,7 +138,6 @@ export class Play {
     this.#fleet = new Fleet({
       size: PROCESSES,
       setup: { ...setup, unprotected: this.#given.unprotected },
-      env: this.#env,
       onEvent: this.#storm.onEvent,
     })
     await this.#fleet.start()

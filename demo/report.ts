@@ -1,4 +1,4 @@
-import { type Chronicle, entryLine } from './chronicle.ts'
+import { type Chronicle, type Entry, entryLine } from './chronicle.ts'
 import type { PlannedPayment } from './plan.ts'
 import { complaints, type Summary } from './summary.ts'
 
@@ -19,7 +19,7 @@ export function table(summary: Summary): string {
     ['processes frozen', tally.freezes, 'SIGSTOP, thawed past the end of the lease'],
     ['connections cut', tally.cuts, 'request or answer lost'],
     ['takeovers', tally.takeovers, 'of an attempt whose lease had ended'],
-    ['zombies refused', tally.zombiesRefused, 'they went on after a takeover'],
+    ['zombies stopped', tally.zombies, 'they went on past the end of their lease'],
     ['kinds of fault met', `${summary.faultsMet}/${summary.faultsKnown}`, 'a blow at a point between two awaits'],
     ['charge requests', tally.chargeRequests, 'what the provider was asked'],
     ['charges', summary.charges, 'what the journal holds'],
@@ -29,20 +29,32 @@ export function table(summary: Summary): string {
 }
 
 const MAX_TIMELINES = 3
-const MAX_TIMELINE_ENTRIES = 16
+const MAX_TIMELINE_LINES = 24
 
 /** The stories worth reading: of the payments to which most happened. */
 export function timelines(payments: readonly PlannedPayment[], chronicle: Chronicle): string {
-  const stories = payments.map(({ payment }) => ({ id: payment.paymentId, entries: chronicle.of(payment.paymentId) }))
-  const eventful = stories.map((story) => ({ ...story, weight: story.entries.filter((entry) => entry.notable).length }))
+  const stories = payments.map(({ payment }) => chronicle.of(payment.paymentId))
+  const eventful = stories.map((entries) => ({ entries, weight: entries.filter(isNotable).length }))
   const told = eventful.sort((a, b) => b.weight - a.weight).slice(0, MAX_TIMELINES)
-  return told
-    .map(({ entries }) => {
-      const shown = entries.slice(0, MAX_TIMELINE_ENTRIES).map((entry) => `  ${entryLine(entry)}`)
-      const more = entries.length - shown.length
-      return [...shown, ...(more > 0 ? [`  … and ${more} more`] : [])].join('\n')
-    })
-    .join('\n\n')
+  return told.map(({ entries }) => timeline(entries)).join('\n\n')
+}
+
+const isNotable = ({ weight }: Entry): boolean => weight === 'notable'
+
+function timeline(entries: readonly Entry[]): string {
+  const lines: string[] = []
+  let early = 0
+  for (const entry of entries) {
+    if (entry.weight === 'routine') {
+      if (entry.text.startsWith('answer')) early++
+      continue
+    }
+    if (early > 0) lines.push(`${' '.repeat(22)}… told to come again: ${early}`)
+    early = 0
+    lines.push(`  ${entryLine(entry)}`)
+  }
+  const more = lines.length - MAX_TIMELINE_LINES
+  return [...lines.slice(0, MAX_TIMELINE_LINES), ...(more > 0 ? [`  … and ${more} more lines`] : [])].join('\n')
 }
 
 export function closing(summary: Summary): string {

@@ -1,5 +1,6 @@
 import { memoryStore } from '../lib/stores/memory/memory-store.ts'
 import type { WorkerSetup } from './messages.ts'
+import type { Range } from './plan.ts'
 import { startStoreServer } from './store-server.ts'
 import type { Transit } from './transit.ts'
 
@@ -12,17 +13,17 @@ export interface Rig {
 
 export interface Pace {
   readonly leaseMs: number
-  /** The shortest freeze: past the end of any lease, so that another process takes over before the thaw. */
-  readonly freezeMs: number
+  /** Past the end of any lease, so that another process takes over before the thaw. */
+  readonly freezeMs: Range
   readonly patienceMs: number
   readonly limitMs: number
 }
 
 /** The memory store knows its time exactly: a lease that has ended can be taken over at once. */
-export const MEMORY_PACE: Pace = { leaseMs: 1000, freezeMs: 1300, patienceMs: 1500, limitMs: 90_000 }
+export const MEMORY_PACE: Pace = { leaseMs: 1000, freezeMs: { low: 1300, high: 2300 }, patienceMs: 1500, limitMs: 90_000 }
 
 /** A dead holder's record is taken over 1 to 4 s after the end of its lease: the clock is known to whole seconds, and guarded. */
-export const DYNAMODB_PACE: Pace = { leaseMs: 3000, freezeMs: 6500, patienceMs: 4000, limitMs: 150_000 }
+export const DYNAMODB_PACE: Pace = { leaseMs: 3000, freezeMs: { low: 6000, high: 8000 }, patienceMs: 4000, limitMs: 150_000 }
 
 export async function openMemoryRig(transit: Transit): Promise<Rig> {
   const server = await startStoreServer(memoryStore(), transit)

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer } from '../functions/payments/handler.ts'
 import type { AlonceEvent } from '../lib/events/events.ts'
 import { Chance } from './chance.ts'
-import type { Chronicle } from './chronicle.ts'
+import type { Chronicle, Weight } from './chronicle.ts'
 import type { Fleet, Outcome, Worker } from './fleet.ts'
 import { type Fault, faultName, type Plan, type PlannedPayment } from './plan.ts'
 import { postEvent } from './post-event.ts'
@@ -35,10 +35,12 @@ interface Delivery {
   readonly of: Case
   readonly worker: Worker
   replayed: boolean
+  lost: boolean
 }
 
 const LONGEST_TRANSIT_MS = 25
-const PAUSE_MS = { low: 60, high: 300 }
+/** Impatient clients: less than `Retry-After` asks for. */
+const PAUSE_MS = { low: 100, high: 500 }
 
 /**
  * Clients that send each payment several times at once and again until they are answered, and a network that kills, freezes
@@ -98,10 +100,13 @@ export class Storm {
     if (!delivery) return
     if (event === 'replayed') delivery.replayed = true
     if (event === 'took-over') this.tally.takeovers++
-    if (event === 'lost') this.tally.zombiesRefused++
+    if (event === 'lost' && !delivery.lost) {
+      delivery.lost = true
+      this.tally.zombies++
+    }
     const what = kind === 'lock' ? 'account lock' : 'payment'
-    const notable = event === 'took-over' || event === 'lost'
-    this.#tell(delivery, `${what} ${event}${reason ? ` (${reason})` : ''}`, notable)
+    const weight = event === 'took-over' || event === 'lost' ? 'notable' : event === 'rejected' ? 'routine' : 'step'
+    this.#tell(delivery, `${what} ${event}${reason ? ` (${reason})` : ''}`, weight)
   }
 
   /** All clients of a payment, from the same moment on, until each has its answer. */
@@ -125,10 +130,10 @@ export class Storm {
   async #deliver(one: Case, id: string): Promise<boolean> {
     const fleet = this.#fleet
     if (!fleet) throw new Error('Storm.transit was used before Storm.rage')
-    const delivery: Delivery = { id, of: one, worker: await fleet.pick(), replayed: false }
+    const delivery: Delivery = { id, of: one, worker: await fleet.pick(), replayed: false, lost: false }
     this.#deliveries.set(id, delivery)
     this.tally.deliveries++
-    this.#tell(delivery, `delivery ${id}`)
+    this.#tell(delivery, `delivery ${id}`, id.endsWith('.1') ? 'step' : 'routine')
     const answering = delivery.worker
       .deliver(id, postEvent(one.planned.payment))
       .then((outcome) => this.#receive(delivery, outcome))
@@ -150,7 +155,7 @@ export class Storm {
     }
     if (outcome.kind === 'threw') {
       this.tally.errors++
-      this.#tell(delivery, `the handler threw: ${outcome.message}`, true)
+      this.#tell(delivery, `the handler threw: ${outcome.message}`, 'notable')
       return false
     }
     return this.#count(delivery, outcome.answer)
@@ -163,8 +168,9 @@ export class Storm {
   }
 
   #count(delivery: Delivery, { statusCode = 200, body = '' }: Answer): boolean {
-    this.#tell(delivery, `answer ${statusCode}${delivery.replayed ? ' (replay)' : ''} ${body}`)
     const definite = isDefinite({ kind: 'answered', answer: { statusCode } })
+    const text = `answer ${statusCode}${delivery.replayed ? ' (replay)' : ''} ${gist(body)}`
+    this.#tell(delivery, text, statusCode === 409 ? 'routine' : 'step')
     if (definite) delivery.of.answers.add(`${statusCode} ${body}`)
     if (delivery.replayed) this.tally.replayed++
     else if (statusCode === 200) this.tally.charged++
@@ -185,25 +191,31 @@ export class Storm {
     switch (fault.blow) {
       case 'kill':
         this.tally.kills++
-        this.#tell(delivery, `KILLED ${side} ${step}`, true)
+        this.#tell(delivery, `KILLED ${side} ${step}`, 'notable')
         this.#fleet?.kill(delivery.worker)
         throw new LostInTransit(name)
       case 'cut':
         this.tally.cuts++
-        this.#tell(delivery, `CUT OFF ${side} ${step}`, true)
+        this.#tell(delivery, `CUT OFF ${side} ${step}`, 'notable')
         throw new LostInTransit(name)
       case 'freeze':
         this.tally.freezes++
-        this.#tell(delivery, `FROZEN ${side} ${step} for ${fault.freezeMs} ms`, true)
+        this.#tell(delivery, `FROZEN ${side} ${step} for ${fault.freezeMs} ms`, 'notable')
         await delivery.worker.freeze(fault.freezeMs)
-        this.#tell(delivery, 'THAWED', true)
+        this.#tell(delivery, 'THAWED', 'notable')
     }
   }
 
-  #tell({ of, worker }: Delivery, text: string, notable = false): void {
-    this.#options.chronicle.tell({ payment: of.planned.payment.paymentId, worker: worker.name, text, notable })
+  #tell({ of, worker }: Delivery, text: string, weight: Weight = 'step'): void {
+    this.#options.chronicle.tell({ payment: of.planned.payment.paymentId, worker: worker.name, text, weight })
   }
 }
 
 const isDefinite = (outcome: Outcome): boolean =>
   outcome.kind === 'answered' && (outcome.answer.statusCode === 200 || outcome.answer.statusCode === 402)
+
+/** What of an answer tells its reader something. */
+function gist(body: string): string {
+  const { chargeId, code, message } = JSON.parse(body) as { readonly [name: string]: unknown }
+  return String(chargeId ?? code ?? message)
+}

@@ -16,8 +16,8 @@ export interface Tally {
   freezes: number
   cuts: number
   takeovers: number
-  /** Processes that went on after another had taken over, and were refused by the store. */
-  zombiesRefused: number
+  /** Attempts that went on past the end of their lease, and noticed or were refused by the store. */
+  zombies: number
   chargeRequests: number
 }
 
@@ -34,6 +34,6 @@ export const emptyTally = (): Tally => ({
   freezes: 0,
   cuts: 0,
   takeovers: 0,
-  zombiesRefused: 0,
+  zombies: 0,
   chargeRequests: 0,
 })

@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { javaVersion } from '../test/support/dynamodb-local.ts'
+import { javaVersion } from './dynamodb-local.ts'
 
 interface Report {
   readonly testResults: readonly FileReport[]

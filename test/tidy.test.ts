@@ -29,7 +29,7 @@ const STORES_SEE = /^(lock|idempotency)\/transitions\.ts$/
 /** Decided without I/O, clock or chance: the same on every machine and on replay. */
 const PURE = [
   /^store\//,
-  /^lock\/transitions\.ts$/,
+  /^lock\/(transitions|pool|queue)\.ts$/,
   /^idempotency\/transitions\.ts$/,
   /^stores\/transition\.ts$/,
   /^raft\/core\//,

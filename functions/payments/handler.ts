@@ -49,9 +49,12 @@ export const answerTo = (payment: Payment, charge: Charge): Answer =>
 
 /** Answers that ask the client to come again; anything else is a bug, which Lambda reports and API Gateway answers with 500. */
 export function answerToError(error: unknown): Answer {
-  if (error instanceof OutcomeUnknown) return json(503, { message: error.message }, { 'Retry-After': '1' })
+  if (error instanceof OutcomeUnknown || isAlonceError(error, 'OUTCOME_UNCERTAIN')) {
+    const message = 'Whether the payment was made is not known yet. Send it again, under the same paymentId.'
+    return json(503, { message }, { 'Retry-After': '1' })
+  }
   if (!isAlonceError(error) || error.statusCode === 500) throw error
-  const message = error.expose ? error.message : 'The payment could not be handled now. Send it again.'
+  const message = error.expose ? error.message : 'The payment could not be handled now. Send it again, under the same paymentId.'
   return json(error.statusCode, { code: error.code, message, retryAfterMs: error.retryAfterMs }, error.headers)
 }
 

@@ -1,7 +1,7 @@
 import { type Lease, leaseFor } from '../runtime/invocation.ts'
 import type { Replies, Started } from '../store/command.ts'
 import { AlonceError, isAlonceError } from '../store/errors.ts'
-import type { RecordKey, StoredResult } from '../store/record.ts'
+import type { Fence, RecordKey, StoredResult } from '../store/record.ts'
 import type { Deadline } from './deadline.ts'
 import type { Plan } from './options.ts'
 import { beginStep, type Step, type Tell } from './telling.ts'
@@ -28,8 +28,8 @@ export interface Claim {
 
 export type Claimed =
   | Claim
-  | { readonly kind: 'completed'; readonly result: StoredResult }
-  | { readonly kind: 'unavailable'; readonly error: AlonceError }
+  | { readonly kind: 'completed'; readonly result: StoredResult; readonly fence: Fence }
+  | { readonly kind: 'unavailable'; readonly error: AlonceError; readonly step: Step }
 
 /** A begin is stale when somebody gave the record back after it was sent. More often than this in a row, something else is wrong. */
 const MAX_STALE = 8
@@ -48,7 +48,7 @@ export async function claim(identity: Identity): Promise<Claimed> {
     const claimed = await attempt(identity, step, patience)
     if (patience.waited) tell('waited', step.measured())
     if (claimed.kind === 'claimed') tellClaim(identity, claimed, step)
-    if (claimed.kind === 'completed') tell('replayed', step.measured())
+    if (claimed.kind === 'completed') tell('replayed', { fence: claimed.fence, ...step.measured() })
     return claimed
   } catch (error) {
     if (patience.waited) tell('waited', step.measured())
@@ -67,7 +67,7 @@ async function attempt(identity: Identity, step: Step, patience: Patience): Prom
       case 'started':
         return { kind: 'claimed', owner: sent.owner, started: reply, lease: sent.lease, sentAt: sent.sentAt }
       case 'completed':
-        return { kind: 'completed', result: reply.result }
+        return { kind: 'completed', result: reply.result, fence: reply.fence }
       case 'mismatch':
         throw mismatch(identity.key, reply.status)
       case 'in-progress':
@@ -91,13 +91,13 @@ type Sent =
       readonly lease: Lease
       readonly sentAt: number
     }
-  | { readonly kind: 'unavailable'; readonly error: AlonceError }
+  | { readonly kind: 'unavailable'; readonly error: AlonceError; readonly step: Step }
 
 async function sendBegin(identity: Identity, step: Step, refused: boolean): Promise<Sent> {
   const { plan, key, fingerprint, label, deadline } = identity
   const { store } = plan
   const owner = store.runtime.random.id()
-  const lease = leaseFor(plan.leaseMs, deadline.remaining(), store.capabilities.minLeaseMs)
+  const lease = wholeLease(leaseFor(plan.leaseMs, deadline.remaining(), store.capabilities.minLeaseMs))
   const sentAt = store.runtime.clock.monotonic()
   const { leaseMs } = lease
   try {
@@ -111,9 +111,12 @@ async function sendBegin(identity: Identity, step: Step, refused: boolean): Prom
     if (error.maybeApplied !== false) await giveBackUnseen(identity, owner, step)
     // Another attempt is known to run, or to have run: without the store, not even a user who prefers availability is served.
     if (refused) throw error
-    return { kind: 'unavailable', error }
+    return { kind: 'unavailable', error, step }
   }
 }
+
+/** Clocks count in fractions of a millisecond, and records in whole ones: an invocation's remaining time is rounded up. */
+const wholeLease = (lease: Lease): Lease => ({ ...lease, leaseMs: Math.ceil(lease.leaseMs) })
 
 /** Nobody may wait for an attempt that will never run. A begin that is still under way can't be caught: its lease will end. */
 async function giveBackUnseen(identity: Identity, owner: string, step: Step): Promise<void> {
@@ -138,7 +141,7 @@ function tellClaim({ tell }: Identity, { started }: Claim, step: Step): void {
 
 function tellRefusal(tell: Tell, error: AlonceError, step: Step): void {
   const event = error.code === 'FINGERPRINT_MISMATCH' ? 'mismatch' : 'rejected'
-  tell(event, { code: error.code, holder: error.holder, ...step.measured() })
+  tell(event, { code: error.code, holder: error.holder, fence: error.fence, ...step.measured() })
 }
 
 function mismatch(key: RecordKey, status: 'in-progress' | 'completed'): AlonceError {

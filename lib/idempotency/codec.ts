@@ -14,7 +14,7 @@ export interface Codec {
 export const jsonCodec: Codec = {
   id: 'json',
   encode: (value) => Buffer.from(JSON.stringify(value) ?? '', 'utf8'),
-  decode: (bytes) => (bytes.byteLength === 0 ? undefined : JSON.parse(new TextDecoder().decode(bytes))),
+  decode: (bytes) => (bytes.byteLength === 0 ? undefined : JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))),
 }
 
 /** Below this, gzip saves nothing that anybody pays for. */
@@ -35,12 +35,12 @@ export async function pack(plain: Uint8Array): Promise<Packed> {
     if (bytes.byteLength < plain.byteLength) return { gzipped: true, bytes }
   }
   // A copy: what the store keeps must not change when the caller's buffer does.
-  return { gzipped: false, bytes: Uint8Array.from(plain) }
+  return { gzipped: false, bytes: new Uint8Array(plain) }
 }
 
 /** @throws Error of zlib when the bytes are damaged or unfold to more than `MAX_PLAIN_BYTES` */
 export async function unpack({ gzipped, bytes }: Packed): Promise<Uint8Array> {
-  if (!gzipped) return Uint8Array.from(bytes)
+  if (!gzipped) return new Uint8Array(bytes)
   const limit = { maxOutputLength: MAX_PLAIN_BYTES }
   return bytes.byteLength > GZIP_ASYNC_ABOVE_BYTES ? promisify(gunzip)(bytes, limit) : gunzipSync(bytes, limit)
 }

@@ -1,4 +1,5 @@
 import { AlonceError } from '../store/errors.ts'
+import { escapePart } from '../store/key.ts'
 import type { Fence, RecordKey } from '../store/record.ts'
 import { downstreamKeyOf } from './key.ts'
 import type { OperationSignal } from './lease.ts'
@@ -18,7 +19,9 @@ export function handleOf(attempt: Attempt): Operation {
     key,
     fence,
     attempt: number,
-    signal: attempt.keeper.signal,
+    get signal() {
+      return attempt.keeper.signal
+    },
     isProtected: true,
     downstreamKey,
     retireDownstreamKey: async (name) => {
@@ -33,7 +36,7 @@ export function handleOf(attempt: Attempt): Operation {
 /** Naming the generation makes this safe to call again: a second retirement of the same key is the first one. */
 async function retire({ identity, claim, keeper }: Attempt, name: string, generation: number): Promise<number> {
   const { plan, key } = identity
-  if (keeper.stopped) throw keeper.signal.reason
+  if (keeper.over) throw keeper.endedError()
   const reply = await plan.store.execute({ type: 'once.retire', key, owner: claim.owner, name, generation })
   if (reply.outcome === 'retired') return reply.generation
   throw keeper.lose(reply.outcome)
@@ -44,7 +47,7 @@ async function retire({ identity, claim, keeper }: Attempt, name: string, genera
  * recognises a duplicate. Without one they are new each time.
  */
 export function unprotectedHandle(plan: Plan, key: RecordKey | undefined): Operation {
-  const record = key ?? (`once/${plan.operation}/?${plan.store.runtime.random.id()}` as RecordKey)
+  const record = key ?? (`once/${escapePart(plan.operation)}/?${plan.store.runtime.random.id()}` as RecordKey)
   const refuse = async (): Promise<never> => {
     throw new AlonceError('STORE_UNAVAILABLE', 'This run is unprotected: it has no record that could be changed.', {
       key: record,

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { findContext, type LambdaContext } from '../runtime/invocation.ts'
 import { AlonceError, isAlonceError } from '../store/errors.ts'
+import { escapePart } from '../store/key.ts'
 import type { Fence } from '../store/record.ts'
 import { type Claimed, claim, type Identity } from './claim.ts'
 import { freezeDeadline } from './deadline.ts'
@@ -9,6 +10,7 @@ import { fingerprintOf, onceKey } from './key.ts'
 import type { OperationSignal } from './lease.ts'
 import type { Plan } from './options.ts'
 import { recall } from './outcome.ts'
+import { consult } from './predecessor.ts'
 import { Attempt } from './running.ts'
 import { beginStep, tellerOf } from './telling.ts'
 
@@ -55,7 +57,7 @@ export function currentOperation(): Operation {
   if (operation) return operation
   throw new AlonceError(
     'CONFIG_INVALID',
-    'There is no current operation: this code was not called by withIdempotency, by a function of makeIdempotent, or under a middleware.',
+    'There is no current operation: this code was not called by withIdempotency or by a function of makeIdempotent. Under the middleware idempotent() use context.alonce.operation.',
   )
 }
 
@@ -92,6 +94,8 @@ export interface Running {
   complete(value: unknown): Promise<unknown>
   /** Gives the record back, or stores the error, as the policy says. Never throws: throw your own error then. */
   fail(error: unknown): Promise<void>
+  /** Gives the record back, whatever the policy: for a function that was never called. Never throws. */
+  giveBack(): Promise<void>
   /** Stops timers and aborts the signal; gives nothing back. For an invocation that ends while the function still runs. */
   stop(): void
 }
@@ -105,6 +109,8 @@ export interface Running {
 export async function beginOperation(plan: Plan, call: Call): Promise<Begun> {
   const identity = identify(plan, call)
   if (identity === undefined) return { kind: 'unprotected', handle: unprotectedHandle(plan, undefined) }
+  const earlier = plan.predecessor && (await consult(identity, plan.predecessor, call.args))
+  if (earlier) return earlier
   const claimed = await claim(identity)
   switch (claimed.kind) {
     case 'claimed':
@@ -127,7 +133,7 @@ function identify(plan: Plan, { args, context = findContext(args) }: Call): Iden
     return { plan, key, fingerprint, label, deadline: freezeDeadline(clock, context), tell: tellerOf(plan, key) }
   } catch (error) {
     if (!isAlonceError(error)) throw error
-    const tell = tellerOf(plan, `once/${plan.operation}/?`)
+    const tell = tellerOf(plan, `once/${escapePart(plan.operation)}/?`)
     if (error.code === 'KEY_MISSING' && plan.onMissingKey === 'run-unprotected') {
       tell('run-unprotected', { reason: 'missing-key', code: error.code, ...step.measured() })
       return undefined
@@ -137,13 +143,13 @@ function identify(plan: Plan, { args, context = findContext(args) }: Call): Iden
   }
 }
 
-function withoutStore(identity: Identity, { error }: Claimed & { kind: 'unavailable' }): Begun {
+function withoutStore(identity: Identity, { error, step }: Claimed & { kind: 'unavailable' }): Begun {
   const { plan, key, tell } = identity
   if (plan.onStoreUnavailable === 'reject') {
-    tell('rejected', { code: error.code })
+    tell('rejected', { code: error.code, ...step.measured() })
     throw error
   }
-  tell('run-unprotected', { reason: 'store-unavailable', code: error.code })
+  tell('run-unprotected', { reason: 'store-unavailable', code: error.code, ...step.measured() })
   return { kind: 'unprotected', handle: unprotectedHandle(plan, key) }
 }
 
@@ -152,6 +158,7 @@ function runningOf(attempt: Attempt): Running {
     handle: handleOf(attempt),
     complete: (value) => attempt.complete(value),
     fail: (error) => attempt.fail(error),
+    giveBack: () => attempt.giveBack(),
     stop: () => attempt.stop(),
   }
 }

@@ -4,6 +4,7 @@ import { escapePart, type KeyPart } from '../store/key.ts'
 import type { Store } from '../store/store.ts'
 import { DAY_MS } from '../store/time.ts'
 import { type Codec, jsonCodec } from './codec.ts'
+import type { Predecessor } from './predecessor.ts'
 
 export type FailurePolicy = 'retry' | 'store'
 
@@ -45,6 +46,8 @@ export interface IdempotencyOptions<A extends readonly unknown[] = readonly unkn
   readonly onUnstorableResult?: 'keep' | 'retry' | undefined
   /** Default: JSON, as Lambda itself would return it. */
   readonly codec?: Codec | undefined
+  /** Consulted before the first begin: the records of the library that this operation used before. See `docs/MIGRATE.md`. */
+  readonly predecessor?: Predecessor<A> | undefined
   /** Who runs it, for people who look at the record. Never a secret. Default: Lambda's request id. */
   readonly label?: string | undefined
   readonly onEvent?: OnEvent | undefined
@@ -66,6 +69,7 @@ export interface Plan {
   readonly onStoreUnavailable: 'reject' | 'run-unprotected'
   readonly onUnstorableResult: 'keep' | 'retry'
   readonly codec: Codec
+  readonly predecessor: Predecessor | undefined
   readonly label: string | undefined
   readonly onEvent: OnEvent | undefined
 }
@@ -98,6 +102,7 @@ export function planOf<A extends readonly unknown[]>(options: IdempotencyOptions
     onStoreUnavailable: oneOf('onStoreUnavailable', options.onStoreUnavailable ?? 'reject', POLICIES),
     onUnstorableResult: oneOf('onUnstorableResult', options.onUnstorableResult ?? 'keep', ['keep', 'retry']),
     codec: codecOf(options.codec),
+    predecessor: predecessorOf(options.predecessor),
     label: labelOf(options.label),
     onEvent: listener(options.onEvent),
   }
@@ -119,6 +124,7 @@ const NAMES: { readonly [name in keyof Required<IdempotencyOptions>]: true } = {
   onStoreUnavailable: true,
   onUnstorableResult: true,
   codec: true,
+  predecessor: true,
   label: true,
   onEvent: true,
 }
@@ -188,6 +194,11 @@ function codecOf(codec: Codec | undefined): Codec {
     throw configInvalid('codec', 'must have an id of 1 to 32 letters, digits, ".", "_" or "-"; "json" and "undefined" are taken.')
   }
   return codec
+}
+
+function predecessorOf<A extends readonly unknown[]>(given: Predecessor<A> | undefined): Predecessor | undefined {
+  if (given === undefined || typeof given?.find === 'function') return given as Predecessor | undefined
+  throw configInvalid('predecessor', 'must be a reader of old records, such as powertoolsReader({ … }).')
 }
 
 function labelOf(label: string | undefined): string | undefined {

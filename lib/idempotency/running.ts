@@ -1,3 +1,4 @@
+import type { OnceEventName } from '../events/events.ts'
 import { sleep } from '../runtime/runtime.ts'
 import type { Replies } from '../store/command.ts'
 import { AlonceError, InvariantError, isAlonceError } from '../store/errors.ts'
@@ -6,7 +7,7 @@ import { type Claim, claim, type Identity, requestTime } from './claim.ts'
 import { LeaseKeeper } from './lease.ts'
 import type { FailurePolicy } from './options.ts'
 import { recall, storedError, storedValue, type UnstorableCode, unstorable } from './outcome.ts'
-import { beginStep, type Step } from './telling.ts'
+import { beginStep, type Details, type Step } from './telling.ts'
 
 /** How long the caller's answer may be held up by a completion that the store does not take. */
 const COMPLETION_PATIENCE_MS = 10_000
@@ -29,7 +30,8 @@ export class Attempt {
     this.identity = identity
     this.claim = claimed
     this.#life = beginStep(plan.store.runtime.clock)
-    this.keeper = new LeaseKeeper({ store: plan.store, key, owner, lease, sentAt, tell, expiresAtMs: started.expiresAtMs })
+    const { fence, expiresAtMs } = started
+    this.keeper = new LeaseKeeper({ store: plan.store, key, owner, fence, lease, sentAt, tell, expiresAtMs })
   }
 
   stop(): void {
@@ -42,11 +44,7 @@ export class Attempt {
     this.#ended = true
     const step = this.#step()
     const result = await this.#encoded(value)
-    if (typeof result === 'string' && this.identity.plan.onUnstorableResult === 'retry') {
-      await this.#abandon(step, result)
-      return value
-    }
-    const outcome = await this.#record(result, step)
+    const outcome = typeof result === 'string' ? await this.#unstorable(result, step) : await this.#record(result, step)
     if (outcome !== 'lost') return value
     return this.#successorsOutcome()
   }
@@ -58,6 +56,13 @@ export class Attempt {
     const step = this.#step()
     if (this.#policy(error) === 'store') await this.#record(storedError(error), step).catch(() => undefined)
     else await this.#abandon(step)
+  }
+
+  /** See `Running.giveBack`. */
+  async giveBack(): Promise<void> {
+    if (this.#ended) return
+    this.#ended = true
+    await this.#abandon(this.#step())
   }
 
   #step(): Step {
@@ -82,28 +87,46 @@ export class Attempt {
     }
   }
 
+  /** It has run, and there will be nothing to replay. */
+  async #unstorable(code: UnstorableCode, step: Step): Promise<Completion | 'failed'> {
+    if (this.identity.plan.onUnstorableResult === 'keep') return this.#record(unstorable(code), step, code)
+    await this.#abandon(step, code)
+    return 'failed'
+  }
+
   /** Writes the completion and tells what came of it. Never throws but for a broken invariant. */
-  async #record(result: StoredResult | UnstorableCode, step: Step): Promise<Completion | 'failed'> {
-    const { tell } = this.identity
-    const { fence, attempt } = this.claim.started
-    const code = typeof result === 'string' ? result : undefined
+  async #record(result: StoredResult, step: Step, code?: UnstorableCode): Promise<Completion | 'failed'> {
+    this.keeper.rest()
     try {
-      const outcome = await this.#send(typeof result === 'string' ? unstorable(result) : result, step)
-      const { requests } = step.measured()
-      const details = { fence, attempt, requests, durationMs: this.#life.measured().durationMs }
-      if (outcome === 'completed') tell('completed', { ...details, code })
-      if (outcome === 'lost') tell('lost', { ...details, reason: 'lost', code: 'LOCK_LOST' })
-      if (outcome === 'uncertain') tell('completion-failed', { ...details, reason: 'uncertain', code: 'OUTCOME_UNCERTAIN' })
-      this.keeper.stop(outcome === 'lost' ? 'lost' : 'ended')
+      const outcome = await this.#send(result, step)
+      this.#tellCompletion(outcome, step, code)
       return outcome
     } catch (error) {
-      this.keeper.stop('ended')
       if (error instanceof InvariantError) throw error
       // The store's own limit may be lower than it says.
-      if (isAlonceError(error, 'RESULT_TOO_LARGE') && code === undefined) return this.#record('RESULT_TOO_LARGE', step)
-      tell('completion-failed', { fence, attempt, code: isAlonceError(error) ? error.code : undefined, ...step.measured() })
+      if (isAlonceError(error, 'RESULT_TOO_LARGE') && code === undefined) return this.#unstorable('RESULT_TOO_LARGE', step)
+      this.#tell('completion-failed', step, { code: isAlonceError(error) ? error.code : undefined })
       return 'failed'
+    } finally {
+      this.keeper.stop('ended')
     }
+  }
+
+  #tellCompletion(outcome: Completion, step: Step, code: UnstorableCode | undefined): void {
+    const { durationMs } = this.#life.measured()
+    if (outcome === 'completed') this.#tell('completed', step, { code, durationMs })
+    if (outcome === 'uncertain') this.#tell('completion-failed', step, { reason: 'uncertain', code: 'OUTCOME_UNCERTAIN' })
+    if (outcome === 'lost') this.#tellLoss(step)
+  }
+
+  #tellLoss(step: Step): void {
+    if (this.keeper.end !== 'lost') this.#tell('lost', step, { reason: 'lost', code: 'LOCK_LOST' })
+    this.keeper.stop('lost')
+  }
+
+  #tell(event: OnceEventName, step: Step, details: Details = {}): void {
+    const { fence, attempt } = this.claim.started
+    this.identity.tell(event, { fence, attempt, ...step.measured(), ...details })
   }
 
   /** Sends the completion until there is an answer, as long as the lease, the invocation and the caller's patience allow. */
@@ -131,17 +154,17 @@ export class Attempt {
 
   /** Gives the record back. Never throws: the claim then stays until its lease ends. */
   async #abandon(step: Step, code?: UnstorableCode): Promise<void> {
-    const { plan, key, deadline, tell } = this.identity
-    const { fence, attempt } = this.claim.started
-    this.keeper.stop('ended')
+    const { plan, key, deadline } = this.identity
+    this.keeper.rest()
     try {
       const options = { onRequest: step.onRequest, timeoutMs: requestTime(deadline) }
       const { outcome } = await plan.store.execute({ type: 'once.abandon', key, owner: this.claim.owner }, options)
-      const details = { fence, attempt, code, ...step.measured() }
-      if (outcome === 'lost') tell('lost', { ...details, reason: 'lost' })
-      else tell('abandoned', { ...details, reason: outcome === 'abandoned' ? undefined : outcome })
+      if (outcome === 'lost') this.#tellLoss(step)
+      else this.#tell('abandoned', step, { code, reason: outcome === 'abandoned' ? undefined : outcome })
     } catch (error) {
-      tell('abandon-failed', { fence, attempt, code: isAlonceError(error) ? error.code : undefined, ...step.measured() })
+      this.#tell('abandon-failed', step, { code: isAlonceError(error) ? error.code : undefined })
+    } finally {
+      this.keeper.stop('ended')
     }
   }
 
@@ -157,10 +180,11 @@ export class Attempt {
     const completed = record?.kind === 'once' && record.status === 'completed'
     const found = completed ? await this.#fetchCompleted().catch(() => undefined) : undefined
     const outcome = found && (await recall(found, plan.codec, key))
+    if (outcome) this.identity.tell('replayed', { reason: 'lost' })
     if (outcome?.kind === 'replay') return outcome.value
     if (outcome?.kind === 'rethrow') throw outcome.error
     const message =
-      'This attempt finished after its lease had ended and another one had begun, whose outcome is not known. Call again under the same key to get the outcome that counts.'
+      'This attempt finished when the record was no longer its own: its lease had ended, and another attempt may have run, whose outcome is not known yet. Call again under the same key to get the outcome that counts.'
     throw new AlonceError('OUTCOME_UNCERTAIN', message, { key })
   }
 

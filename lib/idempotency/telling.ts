@@ -2,7 +2,7 @@ import { type AlonceEvent, emit, type OnceEventName } from '../events/events.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Plan } from './options.ts'
 
-type Details = Partial<Omit<AlonceEvent, 'event' | 'kind' | 'store' | 'key' | 'operation'>>
+export type Details = Partial<Omit<AlonceEvent, 'event' | 'kind' | 'store' | 'key' | 'operation'>>
 
 /** Tells of one call's decisions, as they are made. */
 export type Tell = (event: OnceEventName | 'run-unprotected', details?: Details) => void

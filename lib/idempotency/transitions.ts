@@ -38,11 +38,13 @@ export function onceTransition(record: OnceRecord | undefined, command: OnceComm
 
 function begin(record: OnceRecord | undefined, command: OnceBegin, moment: Moment): Transitioned<OnceRecord> {
   if (record && isRunBy(record, command.owner)) return same(record, started(record, false))
-  if (record && isCurrent(record, moment)) return same(record, refusal(record, command))
+  if (record && isCurrent(record, command, moment)) return same(record, refusal(record, command))
   if (isGhost(record, command.owner, moment)) return same(record, { outcome: 'stale' })
 
   const expiresAtMs = moment.latest + command.leaseMs
   const samePayload = record !== undefined && record.status !== 'completed' && !differs(record, command)
+  const hold = command.hold || command.reconcile || undefined
+  const mustReconcile = command.reconcile && samePayload && record.status === 'in-progress'
   const begun: OnceRecord = {
     kind: 'once',
     fence: ((record?.fence ?? moment.seed) + 1) as Fence,
@@ -53,29 +55,36 @@ function begin(record: OnceRecord | undefined, command: OnceBegin, moment: Momen
     attempt: samePayload ? record.attempt + 1 : 1,
     expiresAtMs,
     fingerprint: command.fingerprint ?? (samePayload ? record.fingerprint : undefined),
-    hold: command.hold || undefined,
+    hold,
+    crashed: mustReconcile ? { fence: record.fence, attempt: record.attempt } : undefined,
     checkpoints: samePayload ? record.checkpoints : {},
     epoch: record?.epoch ?? 0,
     retired: record?.retired ?? {},
-    tombstone: record?.tombstone,
-    purgeAtMs: command.hold ? undefined : moment.latest + Math.max(command.leaseMs, command.retainMs) + DAY_MS,
+    // Who is taken over, or outlived by its retention, is marked as gone: its late begin must not bring it back (V3).
+    tombstone: record?.owner === undefined ? record?.tombstone : { owner: record.owner, atMs: moment.earliest },
+    purgeAtMs: hold ? undefined : moment.latest + Math.max(command.leaseMs, command.retainMs) + DAY_MS,
   }
   return next(begun, started(begun, record?.status === 'in-progress'))
 }
 
-/** Whether the record still counts to others (V7): a kept result, a live lease, or a held attempt whatever its age. */
-function isCurrent(record: OnceRecord, moment: Moment): boolean {
+/** Whether the record still counts to the sender (V7): a kept result, a live lease, or a held attempt whatever its age. */
+function isCurrent(record: OnceRecord, command: OnceBegin, moment: Moment): boolean {
   if (record.status === 'completed') return moment.earliest <= (record.retainUntilMs ?? 0)
-  return record.status === 'in-progress' && (record.hold === true || moment.earliest <= (record.expiresAtMs ?? 0))
+  if (record.status !== 'in-progress') return false
+  return isHeldAgainst(record, command) || moment.earliest <= (record.expiresAtMs ?? 0)
 }
+
+/** Only who is at the same payload, and will find out what became of it, may take a held attempt over. */
+const isHeldAgainst = (record: OnceRecord, command: OnceBegin): boolean =>
+  record.hold === true && (!command.reconcile || differs(record, command))
 
 function refusal(record: OnceRecord, command: OnceBegin): Replies['once.begin'] {
   if (differs(record, command)) return { outcome: 'mismatch', status: record.status ?? 'in-progress' }
   if (record.status === 'completed' && record.result) {
     return { outcome: 'completed', fence: record.fence, result: record.result, retainUntilMs: record.retainUntilMs ?? 0 }
   }
-  const { fence, expiresAtMs = 0, hold = false, label } = record
-  return { outcome: 'in-progress', fence, expiresAtMs, hold, label }
+  const { fence, expiresAtMs = 0, label } = record
+  return { outcome: 'in-progress', fence, expiresAtMs, hold: isHeldAgainst(record, command), label }
 }
 
 /** Only two known fingerprints can differ: whoever adds or drops the option keeps the records that are there. */
@@ -83,8 +92,8 @@ const differs = (record: OnceRecord, command: OnceBegin): boolean =>
   record.fingerprint !== undefined && command.fingerprint !== undefined && record.fingerprint !== command.fingerprint
 
 function started(record: OnceRecord, tookOver: boolean): Replies['once.begin'] {
-  const { fence, attempt, expiresAtMs = 0, checkpoints, epoch, retired } = record
-  return { outcome: 'started', fence, attempt, expiresAtMs, tookOver, checkpoints, epoch, retired }
+  const { fence, attempt, expiresAtMs = 0, checkpoints, epoch, retired, crashed } = record
+  return { outcome: 'started', fence, attempt, expiresAtMs, tookOver, checkpoints, epoch, retired, crashed }
 }
 
 function extend(record: OnceRecord | undefined, command: OnceExtend, moment: Moment): Transitioned<OnceRecord> {
@@ -113,7 +122,11 @@ function retire(record: OnceRecord | undefined, command: OnceRetire, moment: Mom
 
 function complete(record: OnceRecord | undefined, command: OnceComplete, moment: Moment): Transitioned<OnceRecord> {
   if (!record || record.owner !== command.owner) return same(record, unowned(moment))
-  if (record.status === 'completed') return same(record, { outcome: 'completed' })
+  if (record.status === 'completed') {
+    // Completed some other way: then a transaction is not what did it, and never will be.
+    const byAnother = command.token !== undefined && command.token !== record.token
+    return same(record, byAnother ? unowned(moment) : { outcome: 'completed' })
+  }
   const retainUntilMs = moment.latest + command.retainMs
   const completed: OnceRecord = {
     ...record,
@@ -121,8 +134,10 @@ function complete(record: OnceRecord | undefined, command: OnceComplete, moment:
     status: 'completed',
     expiresAtMs: undefined,
     hold: undefined,
+    crashed: undefined,
     checkpoints: {},
     result: command.result,
+    token: command.token,
     retainUntilMs,
     purgeAtMs: Math.max(retainUntilMs, record.expiresAtMs ?? 0) + DAY_MS,
   }
@@ -134,7 +149,8 @@ function abandon(record: OnceRecord | undefined, command: OnceAbandon, moment: M
     if (record.status === 'completed') return same(record, { outcome: 'completed' })
     return next(freed(record, { owner: command.owner, atMs: moment.earliest }, moment), { outcome: 'abandoned' })
   }
-  if (record && record.status === undefined && record.tombstone?.owner === command.owner) {
+  // By its own abandonment, not by an operator's, which has a reason.
+  if (record?.status === undefined && record?.tombstone?.owner === command.owner && record.tombstone.reason === undefined) {
     return same(record, { outcome: 'abandoned' })
   }
   return same(record, { outcome: moment.resent ? 'gone' : 'lost' })
@@ -142,7 +158,7 @@ function abandon(record: OnceRecord | undefined, command: OnceAbandon, moment: M
 
 function forget(record: OnceRecord | undefined, command: OnceForget, moment: Moment): Transitioned<OnceRecord> {
   if (!record || record.status === undefined || record.fence !== command.fence) return same(record, { outcome: 'unchanged' })
-  const tombstone = { owner: record.owner ?? '', atMs: moment.earliest, reason: command.reason }
+  const tombstone = { owner: record.owner ?? '', atMs: moment.earliest, reason: command.reason ?? 'forgotten' }
   const cleared = { ...freed(record, tombstone, moment), attempt: 0, checkpoints: {}, fingerprint: undefined }
   return next({ ...cleared, epoch: record.fence, retired: {} }, { outcome: 'forgotten' })
 }
@@ -156,7 +172,9 @@ const freed = (record: OnceRecord, tombstone: OnceRecord['tombstone'], moment: M
   label: undefined,
   expiresAtMs: undefined,
   hold: undefined,
+  crashed: undefined,
   result: undefined,
+  token: undefined,
   retainUntilMs: undefined,
   tombstone,
   purgeAtMs: Math.max(record.purgeAtMs ?? 0, moment.latest + DAY_MS),

@@ -17,6 +17,8 @@ export class Patience {
   readonly store: Store
   readonly #until: number
   #pauses = 0
+  /** The lease whose end somebody has been woken for. */
+  #wokenFor: number | undefined
 
   constructor(store: Store, waitMs: number) {
     this.store = store
@@ -31,12 +33,19 @@ export class Patience {
     return Math.max(0, this.#until - this.store.runtime.clock.monotonic())
   }
 
-  /** A jittered pause, longer each time; never past `atMostMs` nor the end of the patience. */
-  async pause(atMostMs: number): Promise<void> {
-    const { timer } = this.store.runtime
+  /**
+   * A jittered pause, longer each time, that ends with the lease if that is sooner: the takeover then happens at once. Only once
+   * for each lease: a store whose clock counts in seconds may put the end off again and again by a moment.
+   */
+  async pause(lease: { readonly expiresAtMs: number; readonly leftMs: number }): Promise<void> {
     const backOff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#pauses++, 10))
-    const jittered = backOff * (0.5 + this.store.runtime.random.fraction() / 2)
-    await sleep(timer, Math.min(jittered, Math.max(1, atMostMs), this.leftMs()))
+    let ms = backOff * (0.5 + this.store.runtime.random.fraction() / 2)
+    const endsInMs = lease.leftMs + 1
+    if (lease.leftMs >= 0 && endsInMs < ms && this.#wokenFor !== lease.expiresAtMs) {
+      this.#wokenFor = lease.expiresAtMs
+      ms = endsInMs
+    }
+    await sleep(this.store.runtime.timer, Math.min(ms, this.leftMs()))
   }
 }
 
@@ -46,7 +55,7 @@ export interface Waiting {
 }
 
 /** What is known of the attempt that is in the way. */
-type Running = Pick<InProgress, 'expiresAtMs' | 'hold' | 'label'>
+type Running = Pick<InProgress, 'fence' | 'expiresAtMs' | 'hold' | 'label'>
 
 /**
  * Reads until a begin may succeed: the attempt is completed, given back, over its lease, or the record is gone. Only the
@@ -59,12 +68,12 @@ export async function untilFree(key: RecordKey, seen: InProgress, { patience, st
   for (;;) {
     const leftMs = leaseLeftMs(running, patience.store)
     if (patience.leftMs() <= 0 || (running.hold && leftMs < 0)) throw inProgress(key, running, leftMs)
-    // Awake at the lease's end: the takeover happens at once. Past it, the store's guard may hold: the back-off goes on.
-    await patience.pause(leftMs >= 0 ? leftMs + 1 : LONGEST_PAUSE_MS)
+    await patience.pause({ expiresAtMs: running.expiresAtMs, leftMs })
     const record = await look(key, { patience, step })
     if (record === 'unknown') continue
     if (record?.kind !== 'once' || record.status !== 'in-progress') return
-    running = { expiresAtMs: record.expiresAtMs ?? 0, hold: record.hold ?? false, label: record.label }
+    const { fence, expiresAtMs = 0, hold = false, label } = record
+    running = { fence, expiresAtMs, hold, label }
     if (!running.hold && leaseLeftMs(running, patience.store) < 0) return
   }
 }
@@ -87,9 +96,9 @@ function inProgress(key: RecordKey, running: Running, leftMs: number): AlonceErr
   if (running.hold && leftMs < 0) {
     const message =
       'An earlier attempt ended without an outcome, and the operation is held (onCrash: "hold"). Find out what it did, then forget the record: only then will it run again.'
-    return new AlonceError('IN_PROGRESS', message, { key, holder: running.label })
+    return new AlonceError('IN_PROGRESS', message, { key, holder: running.label, fence: running.fence })
   }
   const retryAfterMs = Math.ceil(Math.min(RETRY_AFTER_AT_MOST_MS, Math.max(RETRY_AFTER_AT_LEAST_MS, leftMs)))
   const message = `Another attempt at this operation is running. Try again in ${retryAfterMs} ms, under the same key.`
-  return new AlonceError('IN_PROGRESS', message, { key, retryAfterMs, holder: running.label })
+  return new AlonceError('IN_PROGRESS', message, { key, retryAfterMs, holder: running.label, fence: running.fence })
 }

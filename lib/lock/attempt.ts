@@ -11,7 +11,13 @@ type Granted = Extract<Replies['lock.acquire'], { readonly outcome: 'acquired' }
 export type Held = Pick<Extract<Replies['lock.acquire'], { readonly outcome: 'held' }>, 'fence' | 'holder'>
 
 /** Who has the lock is an expected outcome, and a value. */
-export type Acquisition = { readonly lock: LeasedLock; readonly held?: never } | { readonly lock?: never; readonly held: Held }
+export type Acquisition = Won | { readonly lock?: never; readonly held: Held }
+interface Won {
+  readonly lock: LeasedLock
+  readonly held?: never
+  /** From a holder whose lease had ended. */
+  readonly tookOver: boolean
+}
 
 /** @throws AlonceError `LEASE_EXPIRED`; whatever the store throws */
 export const acquire = (request: LockRequest): Promise<Acquisition> => new Attempt(request).run()
@@ -32,6 +38,7 @@ class Attempt {
   readonly #inInvocation: boolean
   #owner: string
   #requests = 0
+  #writes = 0
   readonly #onRequest = (): void => {
     this.#requests++
   }
@@ -50,7 +57,8 @@ class Attempt {
     const outcome = first.held && this.#leftMs() > 0 ? await this.#wait(first.held) : first
     const cost = { durationMs: elapsedMs(this.#request, this.#startedAtMs), requests: this.#requests }
     if (outcome.held) tell(this.#request, 'held', { fence: outcome.held.fence, holder: outcome.held.holder.label, ...cost })
-    else tell(this.#request, 'acquired', { fence: outcome.lock.fence, ...cost })
+    else
+      tell(this.#request, 'acquired', { fence: outcome.lock.fence, reason: outcome.tookOver ? 'took-over' : undefined, ...cost })
     return outcome
   }
 
@@ -64,18 +72,23 @@ class Attempt {
     for (let left = this.#leftMs(); outcome.held && left > 0; left = this.#leftMs()) {
       const delay = delayMs(backOff, held.holder, { now: store.now(), fraction: store.runtime.random.fraction() })
       await sleep(store.runtime.timer, Math.min(left, delay))
+      if (this.#isOver()) break
+      const writes = this.#writes
       outcome = await this.#look(held)
       held = outcome.held ?? held
-      backOff = backOffFurther(backOff, held.fence)
+      backOff = backOffFurther(backOff, { fence: held.fence, inVain: this.#writes > writes })
     }
     tell(this.#request, 'waited', { durationMs: elapsedMs(this.#request, sinceMs), requests: this.#requests })
     return outcome
   }
 
   #leftMs(): number {
-    // A thawed environment: its own clock stood still, the invocation's did not.
-    if (this.#inInvocation && (remainingMs(this.#request.context) ?? 0) <= LAST_MOMENTS_MS) return 0
     return this.#waitUntilMs - monotonic(this.#request)
+  }
+
+  /** By the invocation's own clock, which goes on while an environment is frozen: one that thaws must not take a lock. */
+  #isOver(): boolean {
+    return this.#inInvocation && (remainingMs(this.#request.context) ?? 0) <= LAST_MOMENTS_MS
   }
 
   async #look(known: Held): Promise<Acquisition> {
@@ -101,9 +114,10 @@ class Attempt {
       // Before the send: what the answer takes is taken off the lease, never added to it.
       const sentAtMs = monotonic(this.#request)
       const { leaseMs, renewed } = leaseOf(this.#request)
+      this.#writes++
       const reply = await this.#send(leaseMs)
       if (reply.outcome === 'held') return { held: reply }
-      if (reply.outcome === 'acquired') return { lock: await this.#grant(reply, { leaseMs, renewed, sentAtMs }) }
+      if (reply.outcome === 'acquired') return this.#grant(reply, { leaseMs, renewed, sentAtMs })
       this.#owner = this.#request.store.runtime.random.id()
     }
     const message = `The store took ${MAX_STALE} new requests for the lock "${this.#request.name}" to be older than its last release: the clocks of its hosts disagree. Try again later.`
@@ -122,13 +136,14 @@ class Attempt {
   }
 
   async #grant(
-    { fence, expiresAtMs }: Granted,
+    { fence, expiresAtMs, tookOver }: Granted,
     sent: { readonly leaseMs: number; readonly renewed: boolean; readonly sentAtMs: number },
-  ): Promise<LeasedLock> {
+  ): Promise<Won> {
     const { leaseMs, renewed, sentAtMs } = sent
     const leftMs = expiresAtMs - this.#request.store.now().latest
     if (leftMs >= leaseMs * LEAST_SHARE_LEFT) {
-      return new LeasedLock(this.#request, { owner: this.#owner, fence, expiresAtMs, leaseMs, renewed })
+      const lock = new LeasedLock(this.#request, { owner: this.#owner, fence, expiresAtMs, leaseMs, renewed })
+      return { lock, tookOver }
     }
     await this.#takeBack()
     const { name } = this.#request

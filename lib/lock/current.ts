@@ -10,17 +10,18 @@ export interface Holding {
 const holding = new AsyncLocalStorage<Holding>()
 
 /**
- * The innermost lock that the running code was called under, by `withLock`, `makeLocked` or a middleware.
+ * The innermost lock that the running code was called under, by `withLock` or `makeLocked`. A middleware can't
+ * reach into the handler's calls: under `locked()` the handle is `context.alonce.lock`.
  *
- * @throws AlonceError `LOCK_LOST` where there is none
+ * @throws AlonceError `CONFIG_INVALID` where there is none
  */
 export function currentLock(): Lock {
   const current = holding.getStore()
   if (current?.lock) return current.lock
   const why = current
     ? 'this code runs unprotected, because the store could not be reached and onStoreUnavailable is "run-unprotected"'
-    : 'this code was not called by withLock, by a function of makeLocked, or under a middleware'
-  throw new AlonceError('LOCK_LOST', `There is no current lock: ${why}.`)
+    : 'this code was not called by withLock or by a function of makeLocked (under the middleware locked() use context.alonce.lock)'
+  throw new AlonceError('CONFIG_INVALID', `There is no current lock: ${why}.`)
 }
 
 export const runHolding = <R>(lock: Lock | undefined, fn: () => R): R => holding.run({ lock }, fn)

@@ -1,6 +1,8 @@
-import { isAlonceError } from '../store/errors.ts'
+import { configInvalid, isAlonceError } from '../store/errors.ts'
 import type { Fence } from '../store/record.ts'
+import type { GuardItem } from '../store/transaction.ts'
 import { type LockEnd, LockEndedError } from './ended.ts'
+import { type Fenced, type FencedOptions, type FencedWrite, fenced } from './fenced.ts'
 import { type Grant, Lease } from './lease.ts'
 import { forget, remember } from './release-all.ts'
 import { codeOf, elapsedMs, type LockRequest, monotonic, tell, timeoutOf } from './request.ts'
@@ -40,6 +42,26 @@ export interface Lock extends AsyncDisposable {
    * @throws AlonceError `STORE_UNAVAILABLE`: it will be free at the lease's end, or when another call succeeds
    */
   release(): Promise<void>
+  /**
+   * An item for a DynamoDB transaction of your own: it is cancelled, whole, once another has taken the lock over. That the
+   * lease has ended does not cancel it while nobody has. It names the owner: keep it out of logs.
+   *
+   * @throws LockEndedError when the lock is over; AlonceError `CONFIG_INVALID` where the store is not DynamoDB
+   *
+   * @example
+   * await client.send(new TransactWriteCommand({ TransactItems: [lock.guard(), { Put: { TableName, Item } }] }))
+   */
+  guard(): GuardItem
+  /**
+   * The input of a lib-dynamodb `Put` or `Update`, so that it is refused once a larger fence has written the item. Works with
+   * a lock of any store.
+   *
+   * @throws AlonceError `CONFIG_INVALID`
+   *
+   * @example
+   * await client.send(new UpdateCommand(lock.fenced({ TableName, Key, UpdateExpression, ExpressionAttributeValues })))
+   */
+  fenced<W extends FencedWrite>(write: W, options?: FencedOptions): Fenced<W>
   /** As `release()`, and never throws: the event `release-failed` tells, and the error of the block comes out unchanged. */
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -49,7 +71,8 @@ export class LeasedLock implements Lock {
   readonly #request: LockRequest
   readonly #grant: Grant
   readonly #lease: Lease
-  readonly #controller = new AbortController()
+  /** Made when somebody asks for the signal: most locks are released unwatched. */
+  #controller: AbortController | undefined
   readonly #heldSinceMs: number
   #end: LockEnd | undefined
   #released: Promise<void> | undefined
@@ -74,6 +97,10 @@ export class LeasedLock implements Lock {
     return this.#grant.owner
   }
   get signal(): LockSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#end) this.#controller.abort(new LockEndedError(this.#end, this))
+    }
     return this.#controller.signal
   }
 
@@ -101,6 +128,25 @@ export class LeasedLock implements Lock {
     return this.#released
   }
 
+  guard(): GuardItem {
+    this.assertHeld()
+    const { store, key } = this.#request
+    if (store.transactions) return store.transactions.guard(key, this.#grant)
+    throw configInvalid(
+      'store',
+      `is "${store.name}", whose records can't be part of a transaction of yours. guard() needs dynamodbStore(); fenced() works with every store.`,
+    )
+  }
+
+  fenced<W extends FencedWrite>(write: W, options?: FencedOptions): Fenced<W> {
+    return fenced(write, this.fence, options)
+  }
+
+  /** For an invocation that ends while its code is still at work: timers stop, the signal aborts, the lease ends by itself. */
+  stop(): void {
+    this.#finish('deadline')
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release().catch(() => undefined) // told by the event `release-failed`
   }
@@ -111,7 +157,7 @@ export class LeasedLock implements Lock {
     this.#lease.stop()
     forget(this.#request.store, this)
     if (end === 'lost' || end === 'expired' || end === 'uncertain') this.#tellLoss(end)
-    this.#controller.abort(new LockEndedError(end, this))
+    this.#controller?.abort(new LockEndedError(end, this))
   }
 
   #tellLoss(reason: LockEnd): void {

@@ -1,11 +1,19 @@
-import type { LockAcquire, LockBreak, LockCommand, LockRelease, LockRenew, Replies } from '../store/command.ts'
-import type { Fence, Holder, LockRecord } from '../store/record.ts'
+import type { LockAcquire, LockBreak, LockCommand, LockRelease, LockRenew, Obstacle, Replies } from '../store/command.ts'
+import { invariant } from '../store/errors.ts'
+import type { Fence, Holder, LockRecord, Tombstone, Waiter } from '../store/record.ts'
 import type { Transitioned } from '../store/store.ts'
 import { DAY_MS, type Moment } from '../store/time.ts'
+import { alive, cleared, isEmpty, joined, memberOf, memberToWaitFor, openPool, prolonged, without } from './pool.ts'
+import { asHolder, CLAIM_MS, isAlive, MOST_WAITERS, placeOf, turnBefore } from './queue.ts'
+
+export { fits, isEmpty, MOST_MEMBERS } from './pool.ts'
+export { CLAIM_MS, MOST_WAITERS, placeOf } from './queue.ts'
 
 /**
- * The specification of exclusive locks. After Gray and Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for
- * Distributed File Cache Consistency" (1989), with fencing as in Kleppmann, "How to do distributed locking" (2016).
+ * The specification of locks. After Gray and Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File
+ * Cache Consistency" (1989), with fencing as in Kleppmann, "How to do distributed locking" (2016); readers and writers as in
+ * the second problem of Courtois, Heymans and Parnas, "Concurrent control with 'readers' and 'writers'" (1971): a writer that
+ * waits stands in the queue, and no reader passes a queue.
  */
 export function lockTransition(record: LockRecord | undefined, command: LockCommand, moment: Moment): Transitioned<LockRecord> {
   switch (command.type) {
@@ -20,66 +28,183 @@ export function lockTransition(record: LockRecord | undefined, command: LockComm
   }
 }
 
+/** No lease is longer than a day, so whoever writes a pool's record needs to know no other member's. */
+export const poolPurgeAtMs = (latest: number): number => latest + 3 * DAY_MS
+
 function acquire(record: LockRecord | undefined, command: LockAcquire, moment: Moment): Transitioned<LockRecord> {
-  const holder = record?.holder
-  if (record && holder?.owner === command.owner) {
-    // Our own earlier sending (V3). The record keeps its expiry and its fence: a late duplicate must not rewind either.
-    return same(record, { outcome: 'acquired', fence: record.fence, expiresAtMs: holder.expiresAtMs, tookOver: false })
+  const own = grantOf(record, command.owner)
+  // Our own earlier sending (V3). The record keeps its expiry and its fence: a late duplicate must not rewind either.
+  if (record && own) return same(record, { outcome: 'acquired', ...own, tookOver: false })
+  const inTheWay = obstacle(record, command, moment.earliest)
+  if (record && inTheWay) {
+    if (command.queueMs !== undefined) return enqueue(record, command, { moment, inTheWay })
+    return same(record, { outcome: 'held', fence: record.fence, ...inTheWay })
   }
-  if (record && holder && !hasEnded(holder, moment)) return same(record, { outcome: 'held', fence: record.fence, holder })
-  if (isGhost(record, command.owner, moment)) return same(record, { outcome: 'stale' })
+  // Who stands in the queue has not gone, whatever was released since it came.
+  const queued = placeOf(record?.queue, command.owner) >= 0
+  if (!queued && isGhost(record, command.owner, moment)) return same(record, { outcome: 'stale' })
 
   const expiresAtMs = moment.latest + command.leaseMs
-  const granted: LockRecord = {
-    kind: 'lock',
-    fence: ((record?.fence ?? moment.seed) + 1) as Fence,
-    version: (record?.version ?? moment.seed) + 1,
-    holder: { owner: command.owner, expiresAtMs, label: command.label },
-    tombstone: record?.tombstone,
-    purgeAtMs: expiresAtMs + DAY_MS,
+  const fence = ((record?.fence ?? moment.seed) + 1) as Fence
+  const head = { kind: 'lock', fence, version: (record?.version ?? moment.seed) + 1 } as const
+  const granted = command.share
+    ? sharedGrant(record, command, { head, moment })
+    : {
+        ...head,
+        holder: { owner: command.owner, expiresAtMs, label: command.label },
+        pool: record?.pool && cleared(record.pool),
+        queue: record?.queue?.filter((waiter) => waiter.owner !== command.owner && isAlive(waiter, moment.earliest)),
+        purgeAtMs: expiresAtMs + DAY_MS,
+      }
+  const dead = replaced(record, granted)
+  // Who is taken over from is marked as gone: its late acquire must not bring it back (V3). One mark serves for all of them,
+  // because its time is later than that of any sending of theirs.
+  const tombstone = dead === undefined ? record?.tombstone : { owner: dead, atMs: moment.earliest }
+  return next({ ...granted, tombstone }, { outcome: 'acquired', fence, expiresAtMs, tookOver: dead !== undefined })
+}
+
+type GrantedHead = Pick<LockRecord, 'kind' | 'fence' | 'version'>
+
+function sharedGrant(
+  record: LockRecord | undefined,
+  { owner, leaseMs, label, share }: LockAcquire,
+  { head, moment }: { readonly head: GrantedHead; readonly moment: Moment },
+): LockRecord {
+  const pool = share && openPool(record?.pool, share, moment.earliest)
+  invariant(share !== undefined && pool !== undefined, () => `a share of weight ${share?.weight} fits no pool of its limit`)
+  const member = { fence: head.fence, expiresAtMs: moment.latest + leaseMs, leaseMs, weight: share.weight, label }
+  // No living waiter is in the queue; it is there from now on, so that a writer can take a place in it at once.
+  return { ...head, pool: joined(pool, owner, member), queue: [], purgeAtMs: poolPurgeAtMs(moment.latest) }
+}
+
+/** Whose lease had ended without a release. */
+const replaced = (before: LockRecord | undefined, after: LockRecord): string | undefined =>
+  before?.holder?.owner ?? Object.keys(before?.pool?.members ?? {}).find((owner) => !memberOf(after.pool, owner))
+
+/** Why the lock can't be had now, by the store's clock: nothing has ended that may still be trusted (V5). */
+export function obstacle(
+  record: LockRecord | undefined,
+  { owner, share, queueMs }: Pick<LockAcquire, 'owner' | 'share' | 'queueMs'>,
+  earliest: number,
+): Obstacle | undefined {
+  if (!record) return undefined
+  const { holder, pool, queue } = record
+  if (holder && !hasEnded(holder, earliest)) return { holder }
+  if (!share) {
+    // Who takes places waits for his turn even when all members are dead: so a place can be taken without knowing that.
+    const queues = queueMs !== undefined && placeOf(queue, owner) < 0 && holder === undefined
+    const member = memberToWaitFor(queues ? pool : alive(pool, earliest), 'last')
+    if (member) return { holder: member, because: 'shared' }
   }
-  return next(granted, { outcome: 'acquired', fence: granted.fence, expiresAtMs, tookOver: holder !== undefined })
+  const before = turnBefore(queue, owner, earliest)
+  if (before) return { holder: asHolder(before), because: 'queue' }
+  if (!share || openPool(pool, share, earliest)) return undefined
+  const member = memberToWaitFor(alive(pool, earliest), pool?.limit === share.limit ? 'first' : 'last')
+  invariant(member !== undefined, () => `a share of weight ${share.weight} fits no pool of its limit`)
+  return { holder: member, because: pool?.limit === share.limit ? 'full' : 'limit' }
+}
+
+function enqueue(
+  record: LockRecord,
+  { owner, queueMs = 0, label }: LockAcquire,
+  { moment, inTheWay }: { readonly moment: Moment; readonly inTheWay: Obstacle },
+): Transitioned<LockRecord> {
+  const { fence, queue = [] } = record
+  const waiter: Waiter = { owner, aliveUntilMs: moment.latest + queueMs, leaseMs: queueMs, label }
+  const version = record.version + 1
+  const place = placeOf(queue, owner)
+  const known = queue[place]
+  if (known) {
+    const reply = { outcome: 'queued', fence, place, ...inTheWay } as const
+    if (known.aliveUntilMs >= waiter.aliveUntilMs) return same(record, reply)
+    return next({ ...record, version, queue: queue.with(place, waiter) }, reply)
+  }
+  if (isGhost(record, owner, moment)) return same(record, { outcome: 'stale' })
+  const others = queue.length < MOST_WAITERS ? queue : queue.filter((other) => isAlive(other, moment.earliest))
+  if (others.length >= MOST_WAITERS) return same(record, { outcome: 'held', fence, ...inTheWay, because: 'queue-full' })
+  return next({ ...record, version, queue: [...others, waiter] }, { outcome: 'queued', fence, place: others.length, ...inTheWay })
 }
 
 function renew(record: LockRecord | undefined, command: LockRenew, moment: Moment): Transitioned<LockRecord> {
-  const holder = record?.holder
-  if (!record || holder?.owner !== command.owner || record.fence !== command.fence) {
-    return same(record, { outcome: moment.resent ? 'uncertain' : 'lost' })
-  }
-  const expiresAtMs = Math.max(holder.expiresAtMs, moment.latest + command.leaseMs)
-  if (expiresAtMs === holder.expiresAtMs) return same(record, { outcome: 'renewed', expiresAtMs })
-  const renewed = { ...record, version: record.version + 1, holder: { ...holder, expiresAtMs }, purgeAtMs: expiresAtMs + DAY_MS }
-  return next(renewed, { outcome: 'renewed', expiresAtMs })
+  const { owner, leaseMs } = command
+  const own = grantOf(record, owner)
+  if (!record || own?.fence !== command.fence) return same(record, { outcome: moment.resent ? 'uncertain' : 'lost' })
+  const expiresAtMs = Math.max(own.expiresAtMs, moment.latest + leaseMs)
+  if (expiresAtMs === own.expiresAtMs) return same(record, { outcome: 'renewed', expiresAtMs })
+  const { holder, pool } = record
+  const member = memberOf(pool, owner)
+  const lease =
+    pool && member
+      ? { pool: prolonged(pool, owner, { ...member, expiresAtMs, leaseMs }), purgeAtMs: poolPurgeAtMs(moment.latest) }
+      : { holder: holder && { ...holder, expiresAtMs }, purgeAtMs: expiresAtMs + DAY_MS }
+  return next({ ...record, version: record.version + 1, ...lease }, { outcome: 'renewed', expiresAtMs })
 }
 
 function release(record: LockRecord | undefined, command: LockRelease, moment: Moment): Transitioned<LockRecord> {
-  if (record?.holder?.owner === command.owner) {
-    return next(freed(record, { owner: command.owner, atMs: moment.earliest }), { outcome: 'released' })
+  const { owner } = command
+  const tombstone = { owner, atMs: moment.earliest }
+  if (record?.holder?.owner === owner) return next(handedOver(record, tombstone, moment), { outcome: 'released' })
+  if (record?.pool && memberOf(record.pool, owner)) {
+    return next({ ...freed(record, tombstone), pool: without(record.pool, owner) }, { outcome: 'released' })
   }
-  if (record && !record.holder && record.tombstone?.owner === command.owner) return same(record, { outcome: 'released' })
+  if (record?.queue && placeOf(record.queue, owner) >= 0) {
+    const queue = record.queue.filter((waiter) => waiter.owner !== owner)
+    return next({ ...freed(record, tombstone), holder: record.holder, queue }, { outcome: 'released' })
+  }
+  // By its own release, not by an operator's break, which has a reason.
+  const last = record?.tombstone
+  if (!record?.holder && last?.owner === owner && last.reason === undefined) return same(record, { outcome: 'released' })
   return same(record, { outcome: moment.resent ? 'gone' : 'lost' })
 }
 
+/** To the head of the queue, dead or alive: whether it is alive shows when the time to claim it is over. */
+function handedOver(record: LockRecord, tombstone: Tombstone, moment: Moment): LockRecord {
+  const [head, ...queue] = record.queue ?? []
+  if (!head) return freed(record, tombstone)
+  const expiresAtMs = moment.latest + CLAIM_MS
+  const holder = { owner: head.owner, expiresAtMs, label: head.label }
+  const fence = (record.fence + 1) as Fence
+  return { ...freed(record, tombstone), fence, holder, queue, purgeAtMs: expiresAtMs + DAY_MS }
+}
+
 function breakLock(record: LockRecord | undefined, command: LockBreak, moment: Moment): Transitioned<LockRecord> {
-  if (!record?.holder || record.fence !== command.fence) return same(record, { outcome: 'unchanged' })
-  const tombstone = { owner: record.holder.owner, atMs: moment.earliest, reason: command.reason }
-  return next(freed(record, tombstone), { outcome: 'broken' })
+  const member = Object.entries(record?.pool?.members ?? {}).find(([, { fence }]) => fence === command.fence)
+  const owner = record?.holder && record.fence === command.fence ? record.holder.owner : member?.[0]
+  if (!record || owner === undefined) return same(record, { outcome: 'unchanged' })
+  const broken = freed(record, { owner, atMs: moment.earliest, reason: command.reason ?? 'broken' })
+  const { pool } = record
+  return next(member && pool ? { ...broken, pool: without(pool, owner) } : broken, { outcome: 'broken' })
+}
+
+/** What `owner` holds, alone or with others. */
+function grantOf(
+  record: LockRecord | undefined,
+  owner: string,
+): { readonly fence: Fence; readonly expiresAtMs: number } | undefined {
+  if (!record) return undefined
+  const { fence, holder } = record
+  if (holder?.owner === owner) return { fence, expiresAtMs: holder.expiresAtMs }
+  const member = memberOf(record.pool, owner)
+  return member && { fence: member.fence, expiresAtMs: member.expiresAtMs }
 }
 
 /** By the store's clock, and only when nobody's clock can still be before the end (V5). */
-const hasEnded = (holder: Holder, moment: Moment): boolean => moment.earliest > holder.expiresAtMs
+const hasEnded = (holder: Holder, earliest: number): boolean => earliest > holder.expiresAtMs
 
 function isGhost(record: LockRecord | undefined, owner: string, moment: Moment): boolean {
   const tombstone = record?.tombstone
   return tombstone !== undefined && (tombstone.owner === owner || tombstone.atMs > moment.sentAtMs)
 }
 
-const freed = (record: LockRecord, tombstone: LockRecord['tombstone']): LockRecord => ({
+const freed = (record: LockRecord, tombstone: Tombstone): LockRecord => ({
   ...record,
   version: record.version + 1,
   holder: undefined,
   tombstone,
 })
+
+/** Whether nobody holds it, alone or with others. */
+export const isFree = ({ holder, pool }: LockRecord): boolean => holder === undefined && isEmpty(pool)
 
 type LockReply = Replies[LockCommand['type']]
 const same = (record: LockRecord | undefined, reply: LockReply): Transitioned<LockRecord> => ({ record, reply })

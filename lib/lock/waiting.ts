@@ -12,25 +12,38 @@ export interface BackOff {
   /** The next delay is drawn from its upper half. */
   readonly stepMs: number
   readonly capMs: number
-  /** The last grant seen. Another one means that somebody was quicker. */
-  readonly fence: Fence
+  /** The grant that was in our way at first: each one since then went to somebody quicker. */
+  readonly since: Fence
 }
 
 const FIRST_STEP_MS = 20
 const CALM_CAP_MS = 250
 const CROWDED_CAP_MS = 1000
+/** Who has lost n times has, at a guess, n competitors. */
+const CAP_PER_LOSS_MS = 50
 
-export const startBackOff = (fence: Fence): BackOff => ({ stepMs: FIRST_STEP_MS, capMs: CALM_CAP_MS, fence })
+export const startBackOff = (fence: Fence): BackOff => ({ stepMs: FIRST_STEP_MS, capMs: CALM_CAP_MS, since: fence })
 
-/** After a look, or a refused write: the lock is held under `fence`. */
-export function backOffFurther(backOff: BackOff, fence: Fence): BackOff {
-  const beaten = fence !== backOff.fence
-  const capMs = beaten ? Math.min(backOff.capMs * 2, CROWDED_CAP_MS) : backOff.capMs
-  return { stepMs: Math.min(backOff.stepMs * 2, capMs), capMs, fence }
+/** What a look showed: under which fence the lock is held, and whether it looked free and the write came too late. */
+export interface Sight {
+  readonly fence: Fence
+  readonly inVain: boolean
 }
 
-/** `fraction` in [0, 1) is the jitter. */
-export function delayMs(backOff: BackOff, holder: Holder, { now, fraction }: { now: Interval; fraction: number }): number {
+export function backOffFurther({ stepMs, since }: BackOff, { fence, inVain }: Sight): BackOff {
+  const losses = Math.max(0, fence - since)
+  const capMs = Math.min(CALM_CAP_MS + losses * CAP_PER_LOSS_MS, CROWDED_CAP_MS)
+  // A write in vain is the surest sign of a crowd, and what it costs.
+  return { stepMs: Math.min(stepMs * (inVain ? 4 : 2), capMs), capMs, since }
+}
+
+export interface Draw {
+  readonly now: Interval
+  /** The jitter, in [0, 1). */
+  readonly fraction: number
+}
+
+export function delayMs(backOff: BackOff, holder: Holder, { now, fraction }: Draw): number {
   const usual = backOff.stepMs * (0.5 + fraction / 2)
   // A dead holder is worth a look right after its lease's end, though not by all in the same millisecond.
   const untilEnd = holder.expiresAtMs - now.earliest + 1

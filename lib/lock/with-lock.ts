@@ -4,7 +4,7 @@ import type { KeyPart } from '../store/key.ts'
 import { lockHeld } from './acquire.ts'
 import { acquire } from './attempt.ts'
 import { runHolding } from './current.ts'
-import type { Lock } from './handle.ts'
+import type { LeasedLock, Lock } from './handle.ts'
 import { type LockSettings, lockSettings, type WithLockOptions } from './options.ts'
 import { lockRequest, tell } from './request.ts'
 
@@ -40,7 +40,10 @@ export async function withLock(options: WithLockOptions, fn: (lock: Lock) => unk
 }
 
 /** What became of the wish to hold a lock, for the code that it was for. */
-export type Entered = { readonly as: 'holder'; readonly lock: Lock } | { readonly as: 'skipped' } | { readonly as: 'unprotected' }
+export type Entered =
+  | { readonly as: 'holder'; readonly lock: LeasedLock }
+  | { readonly as: 'skipped' }
+  | { readonly as: 'unprotected' }
 
 /** Takes the lock, and applies the user's choices where that can't be done. Every wrapper and middleware goes through here. */
 export async function enter<A extends readonly unknown[]>(

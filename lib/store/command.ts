@@ -1,4 +1,4 @@
-import type { Fence, Holder, RecordKey, StoredResult } from './record.ts'
+import type { Crashed, Fence, Holder, RecordKey, StoredResult } from './record.ts'
 
 /**
  * All that can be asked of a record. Each command names its `key` and its `owner`: an unguessable id of one attempt, by
@@ -18,15 +18,30 @@ export interface LockAcquire extends Addressed {
   readonly type: 'lock.acquire'
   readonly leaseMs: number
   readonly label?: string | undefined
+  /** To hold it together with others. Default: alone. */
+  readonly share?: Share | undefined
+  /** If it can't be had now, take a place in the queue, kept for so long without a sign of life. Not with `share`. */
+  readonly queueMs?: number | undefined
 }
 export interface LockRenew extends Addressed {
   readonly type: 'lock.renew'
   readonly leaseMs: number
   readonly fence: Fence
+  readonly hint?: Hint | undefined
 }
+/** Whoever sends it leaves: as the holder (the head of the queue then holds it), as one of many, or from the queue. */
 export interface LockRelease extends Addressed {
   readonly type: 'lock.release'
+  readonly hint?: Hint | undefined
 }
+export interface Share {
+  /** As in `Pool`: `undefined` is a shared lock. */
+  readonly limit?: number | undefined
+  /** From 1 to `limit`. */
+  readonly weight: number
+}
+/** What the sender believes to find, so that a store may try that first. It decides nothing. */
+export type Hint = 'shared' | 'queue'
 /** An operator ends somebody else's lease. It names the fence it was decided on, and applies to that one only. */
 export interface LockBreak extends Addressed {
   readonly type: 'lock.break'
@@ -41,6 +56,8 @@ export interface OnceBegin extends Addressed {
   readonly retainMs: number
   readonly fingerprint?: string | undefined
   readonly hold?: boolean | undefined
+  /** The sender finds out what became of an attempt that crashed: it may take over a held one. Implies `hold`. */
+  readonly reconcile?: boolean | undefined
   readonly label?: string | undefined
 }
 export interface OnceExtend extends Addressed {
@@ -62,6 +79,8 @@ export interface OnceComplete extends Addressed {
   readonly type: 'once.complete'
   readonly result: StoredResult
   readonly retainMs: number
+  /** Of a completion that is part of a transaction: whoever finds the record completed by another token knows that his is not. */
+  readonly token?: string | undefined
 }
 export interface OnceAbandon extends Addressed {
   readonly type: 'once.abandon'
@@ -94,10 +113,32 @@ export interface Stale {
   readonly outcome: 'stale'
 }
 
+/** It has, or has kept, a place in the queue. Reading tells when it holds the lock: hand-overs are not announced. */
+export interface Queued extends Obstacle {
+  readonly outcome: 'queued'
+  readonly fence: Fence
+  /** How many wait before it. */
+  readonly place: number
+}
+/**
+ * Who is in the way (the one to wait for, of several), and if it is nobody who holds it alone, why:
+ *
+ * - `shared`: others share it, or have permits;
+ * - `full`: no permits are left;
+ * - `limit`: it is in use with another limit, or with none;
+ * - `queue`: somebody waits for it who came earlier;
+ * - `queue-full`: nobody else may wait.
+ */
+export interface Obstacle {
+  readonly holder: Holder
+  readonly because?: 'shared' | 'full' | 'limit' | 'queue' | 'queue-full' | undefined
+}
+
 export interface Replies {
   readonly 'lock.acquire':
     | { readonly outcome: 'acquired'; readonly fence: Fence; readonly expiresAtMs: number; readonly tookOver: boolean }
-    | { readonly outcome: 'held'; readonly fence: Fence; readonly holder: Holder }
+    | Queued
+    | ({ readonly outcome: 'held'; readonly fence: Fence } & Obstacle)
     | Stale
   readonly 'lock.renew': { readonly outcome: 'renewed'; readonly expiresAtMs: number } | Lost | Uncertain
   readonly 'lock.release': { readonly outcome: 'released' } | Lost | Gone
@@ -124,6 +165,8 @@ export interface Started {
   readonly checkpoints: { readonly [name: string]: string }
   readonly epoch: number
   readonly retired: { readonly [name: string]: number }
+  /** With `reconcile`: the attempt that was taken over, whose outcome nobody knows. */
+  readonly crashed?: Crashed | undefined
 }
 export interface InProgress {
   readonly outcome: 'in-progress'

@@ -31,13 +31,46 @@ export interface Tombstone {
 
 export interface LockRecord extends Head {
   readonly kind: 'lock'
+  /** Who holds it alone. */
   readonly holder?: Holder | undefined
+  /** Who holds it together. Nobody is in it while there is a live holder, and the other way round. */
+  readonly pool?: Pool | undefined
+  /** Who waits for it, in the order of arrival: a live waiter goes before whoever comes later. */
+  readonly queue?: readonly Waiter[] | undefined
 }
 
 export interface Holder {
   readonly owner: string
   readonly expiresAtMs: number
   /** Who holds it, for people: a host name, a request id. Never a secret. */
+  readonly label?: string | undefined
+}
+
+/** Those who share a lock, or have its permits. It stays when they are gone, so that the next can join it in one write. */
+export interface Pool {
+  /** The most that `weight` may be; `undefined`: a shared lock, for any number. It can change only while nobody is in the pool. */
+  readonly limit?: number | undefined
+  /** The sum of the members' weights. */
+  readonly weight: number
+  readonly members: { readonly [owner: string]: Member }
+}
+
+export interface Member {
+  /** Of this member's own grant. */
+  readonly fence: Fence
+  readonly expiresAtMs: number
+  /** The length of its lease, for those who can't read the store's clock. */
+  readonly leaseMs: number
+  readonly weight: number
+  readonly label?: string | undefined
+}
+
+export interface Waiter {
+  readonly owner: string
+  /** Without a sign of life until then it counts as dead, and others may go before it. */
+  readonly aliveUntilMs: number
+  /** How long a sign of life counts, for those who can't read the store's clock. */
+  readonly leaseMs: number
   readonly label?: string | undefined
 }
 
@@ -55,14 +88,23 @@ export interface OnceRecord extends Head {
   readonly fingerprint?: string | undefined
   /** An attempt whose outcome is unknown is never run again by itself. */
   readonly hold?: boolean | undefined
+  /** Whom the running attempt has taken over to find out what became of it. Kept, because the begin's answer may be lost. */
+  readonly crashed?: Crashed | undefined
   readonly checkpoints: { readonly [name: string]: string }
   readonly result?: StoredResult | undefined
+  /** Of the transaction that completed it. */
+  readonly token?: string | undefined
   /** A completed record is replayed until then. */
   readonly retainUntilMs?: number | undefined
   /** Changes when an operator forgets the record; 0 before. Part of every downstream key. */
   readonly epoch: number
   /** How often each downstream key was retired. */
   readonly retired: { readonly [name: string]: number }
+}
+
+export interface Crashed {
+  readonly fence: Fence
+  readonly attempt: number
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Runtime } from '../runtime/runtime.ts'
 import type { Command, Reply, ReplyTo } from './command.ts'
 import type { AlonceRecord, RecordKey } from './record.ts'
 import type { Interval, Moment } from './time.ts'
+import type { Transactions } from './transaction.ts'
 
 /**
  * The one idea: a record changes only by a pure transition, applied atomically by a store.
@@ -31,6 +32,8 @@ export interface Store {
   readonly capabilities: Capabilities
   /** The clock, randomness and timers of everything that works with this store. */
   readonly runtime: Runtime
+  /** Where records can take part in a transaction of the caller's own; `undefined`: this store can't. */
+  readonly transactions?: Transactions | undefined
 
   /**
    * Applies the command and says what came of it. Expected outcomes are replies.

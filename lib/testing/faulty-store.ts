@@ -1,9 +1,9 @@
 import { type Runtime, sleep } from '../runtime/runtime.ts'
 import type { Command, ReplyTo } from '../store/command.ts'
-import { AlonceError } from '../store/errors.ts'
+import { AlonceError, type ErrorDetails } from '../store/errors.ts'
 import type { AlonceRecord, RecordKey } from '../store/record.ts'
 import type { SendOptions, Store } from '../store/store.ts'
-import { Throttled, Wire } from './wire.ts'
+import { type RequestType, Throttled, Wire } from './wire.ts'
 
 export interface FaultyStoreOptions {
   /** The client's own clocks and timers. Default: the store's. */
@@ -28,15 +28,13 @@ export function faultyStore(inner: Store, options: FaultyStoreOptions = {}): Fau
   const { runtime = inner.runtime, attempts = 3 } = options
   const wire = new Wire()
 
-  async function persist<T>(
-    type: Command['type'] | 'read',
-    given: SendOptions,
-    send: (options: SendOptions) => Promise<T>,
-  ): Promise<T> {
+  async function persist<T>(type: RequestType, given: SendOptions, send: (options: SendOptions) => Promise<T>): Promise<T> {
     const firstSentAtMs = given.firstSentAtMs ?? inner.now().latest
+    const since = runtime.clock.monotonic()
+    const isOver = (): boolean => given.timeoutMs !== undefined && runtime.clock.monotonic() - since >= given.timeoutMs
     let maybeApplied = given.resent ?? false
     let cause: unknown
-    for (let attempt = 1; attempt <= attempts; attempt++) {
+    for (let attempt = 1; attempt <= attempts && !isOver(); attempt++) {
       const resent = maybeApplied
       try {
         given.onRequest?.()
@@ -48,8 +46,25 @@ export function faultyStore(inner: Store, options: FaultyStoreOptions = {}): Fau
         await sleep(runtime.timer, 50 * attempt)
       }
     }
-    const message = `The store did not answer ${attempts} times. Try again later.`
-    throw new AlonceError('STORE_UNAVAILABLE', message, { cause, maybeApplied })
+    throw unavailable({ cause, maybeApplied })
+  }
+
+  /** A request that a test holds on the wire has no answer within the time of the call; it may still arrive. */
+  function withinTime<T>(given: SendOptions, work: Promise<T>): Promise<T> {
+    const { timeoutMs } = given
+    if (timeoutMs === undefined) return work
+    const since = runtime.clock.monotonic()
+    return new Promise((resolve, reject) => {
+      let cancel = (): void => undefined
+      const look = (): void => {
+        // A frozen process finds its timers due when it thaws, though for it no time has passed.
+        const leftMs = since + timeoutMs - runtime.clock.monotonic()
+        if (leftMs <= 0) reject(unavailable({ maybeApplied: true }))
+        else cancel = runtime.timer.after(leftMs, look)
+      }
+      look()
+      work.then(resolve, reject).finally(() => cancel())
+    })
   }
 
   return {
@@ -59,8 +74,17 @@ export function faultyStore(inner: Store, options: FaultyStoreOptions = {}): Fau
     wire,
     now: () => inner.now(),
     execute: <C extends Command>(command: C, given: SendOptions = {}): Promise<ReplyTo<C>> =>
-      persist(command.type, given, (options) => inner.execute(command, options)),
+      withinTime(
+        given,
+        persist(command.type, given, (options) => inner.execute(command, options)),
+      ),
     read: (key: RecordKey, given: SendOptions = {}): Promise<AlonceRecord | undefined> =>
-      persist('read', given, () => inner.read(key)),
+      withinTime(
+        given,
+        persist('read', given, () => inner.read(key)),
+      ),
   }
 }
+
+const unavailable = (details: ErrorDetails): AlonceError =>
+  new AlonceError('STORE_UNAVAILABLE', 'The store did not answer, however often it was asked. Try again later.', details)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Command, CommandType, Reply } from '../../lib/store/command.ts'
-import type { AlonceRecord } from '../../lib/store/record.ts'
+import type { Command, CommandType, Reply, Share } from '../../lib/store/command.ts'
+import type { AlonceRecord, Waiter } from '../../lib/store/record.ts'
 import { DAY_MS } from '../../lib/store/time.ts'
 import type { Played } from './script.ts'
 
@@ -13,30 +13,114 @@ const OPERATORS: ReadonlySet<CommandType> = new Set(['lock.break', 'once.forget'
 
 export const isGrant = (step: Played): boolean => GRANTED.has(step.reply.outcome) && step.after !== step.before
 
-/** Who runs under the record now, and until when. */
-export function running(record: AlonceRecord | undefined): { owner: string; expiresAtMs: number } | undefined {
-  if (record?.kind === 'lock') return record.holder
-  if (record?.status !== 'in-progress') return undefined
-  return { owner: record.owner ?? '', expiresAtMs: record.expiresAtMs ?? 0 }
+/** A grant as well: the one who comes next has the lock, and has not been told yet. */
+export const isHandOver = ({ command, before, after }: Played): boolean =>
+  command.type === 'lock.release' &&
+  after !== before &&
+  after?.kind === 'lock' &&
+  after.holder !== undefined &&
+  !waits(before, command.owner)
+
+/** Who runs under the record now, under which fence, and until when. */
+export interface Runner {
+  readonly owner: string
+  readonly fence: number
+  readonly expiresAtMs: number
 }
+
+export function runners(record: AlonceRecord | undefined): readonly Runner[] {
+  if (record?.kind === 'lock') {
+    const { fence, holder, pool } = record
+    const members = Object.entries(pool?.members ?? {}).map(([owner, member]) => ({ ...member, owner }))
+    return holder ? [{ ...holder, fence }, ...members] : members
+  }
+  if (record?.status !== 'in-progress') return []
+  return [{ owner: record.owner ?? '', fence: record.fence, expiresAtMs: record.expiresAtMs ?? 0 }]
+}
+
+export const runner = (record: AlonceRecord | undefined, owner: string): Runner | undefined =>
+  runners(record).find((candidate) => candidate.owner === owner)
+
+/** The one who runs under the record, where there can be but one. */
+export const running = (record: AlonceRecord | undefined): Runner | undefined => runners(record)[0]
+
+const queueOf = (record: AlonceRecord | undefined): readonly Waiter[] => (record?.kind === 'lock' && record.queue) || []
+
+const waits = (record: AlonceRecord | undefined, owner: string): boolean =>
+  queueOf(record).some((waiter) => waiter.owner === owner)
 
 const ownerOf = (record: AlonceRecord | undefined): string | undefined =>
   record?.kind === 'once' ? record.owner : record?.holder?.owner
 
-/** V1, V5: while anybody can still believe in its lease, by true time, nobody else is granted one. */
+interface Belief {
+  readonly untilMs: number
+  readonly share: Share | undefined
+}
+
+/** V1, V5: while anybody can still believe in its lease, by true time, nobody is granted one that does not go with it. */
 export function oneBeliever(played: readonly Played[]): void {
-  const believers = new Map<string, number>()
+  const believers = new Map<string, Belief>()
   for (const step of played) {
-    const { command, reply } = step
+    const { command, reply, after } = step
     if (step.deleted || reply.outcome === 'broken' || reply.outcome === 'forgotten') believers.clear()
     if (ENDINGS.has(command.type)) believers.delete(command.owner)
-    if (isGrant(step)) {
-      for (const [owner, until] of believers) {
-        if (owner !== command.owner)
-          assert(step.trueMs > until, `${command.owner} was granted while ${owner} believed: ${tell(step)}`)
-      }
+    const next = isHandOver(step) && after?.kind === 'lock' ? after.holder : undefined
+    if (next) {
+      assert(goTogether(believers, undefined, step.trueMs), `handed over while another believed: ${tell(step)}`)
+      believers.set(next.owner, { untilMs: next.expiresAtMs, share: undefined })
     }
-    if ('expiresAtMs' in reply && reply.outcome !== 'in-progress') believers.set(command.owner, reply.expiresAtMs)
+    const share = command.type === 'lock.acquire' ? command.share : believers.get(command.owner)?.share
+    if (isGrant(step)) {
+      believers.delete(command.owner)
+      assert(goTogether(believers, share, step.trueMs), `${command.owner} was granted while another believed: ${tell(step)}`)
+    }
+    if ('expiresAtMs' in reply && reply.outcome !== 'in-progress')
+      believers.set(command.owner, { untilMs: reply.expiresAtMs, share })
+  }
+}
+
+function goTogether(believers: ReadonlyMap<string, Belief>, share: Share | undefined, trueMs: number): boolean {
+  const others = [...believers.values()].filter((belief) => belief.untilMs >= trueMs)
+  if (others.length === 0) return true
+  const weight = others.reduce((sum, belief) => sum + (belief.share?.weight ?? Number.POSITIVE_INFINITY), share?.weight ?? 0)
+  const sameLimit = others.every((belief) => belief.share?.limit === share?.limit)
+  return share !== undefined && sameLimit && Number.isFinite(weight) && weight <= (share.limit ?? Number.POSITIVE_INFINITY)
+}
+
+/** V1: whoever holds it alone is alone, and those who share it keep to their limit. The books are right. */
+export function poolsAddUp(played: readonly Played[]): void {
+  for (const step of played) {
+    const pool = step.after?.kind === 'lock' ? step.after.pool : undefined
+    if (step.after?.kind !== 'lock' || !pool) continue
+    const members = Object.values(pool.members)
+    assert.equal(
+      members.reduce((sum, member) => sum + member.weight, 0),
+      pool.weight,
+      `the sum is wrong: ${tell(step)}`,
+    )
+    assert(pool.weight <= (pool.limit ?? Number.POSITIVE_INFINITY), `more than the limit: ${tell(step)}`)
+    assert(!step.after.holder || members.length === 0, `held alone, and shared: ${tell(step)}`)
+  }
+}
+
+/** Fairness: nobody is granted before a waiter that is alive by true time and came earlier, and the order stays. */
+export function turnsAreKept(played: readonly Played[]): void {
+  for (const step of played) {
+    const { command, before, after } = step
+    if (step.deleted || before === after) continue
+    const [was, is] = [queueOf(before), queueOf(after)]
+    const place = was.findIndex((waiter) => waiter.owner === command.owner)
+    if (isGrant(step)) {
+      const earlier = place < 0 ? was : was.slice(0, place)
+      assert(!earlier.some((waiter) => waiter.aliveUntilMs >= step.trueMs), `overtook a waiter: ${tell(step)}`)
+    }
+    if (isHandOver(step)) assert.equal(ownerOf(after), was[0]?.owner, `handed over to somebody else: ${tell(step)}`)
+    const stayed = was.filter((waiter) => waits(after, waiter.owner)).map((waiter) => waiter.owner)
+    assert.deepEqual(
+      is.slice(0, stayed.length).map((waiter) => waiter.owner),
+      stayed,
+      `the order changed: ${tell(step)}`,
+    )
   }
 }
 
@@ -48,7 +132,7 @@ export function fencesRise(played: readonly Played[]): void {
     if (step.after === step.before || !step.after) continue
     assert(step.after.version > version, `the version did not rise: ${tell(step)}`)
     version = step.after.version
-    if (isGrant(step)) assert(step.after.fence > fence, `the fence did not rise: ${tell(step)}`)
+    if (isGrant(step) || isHandOver(step)) assert(step.after.fence > fence, `the fence did not rise: ${tell(step)}`)
     else assert.equal(step.after.fence, fence, `the fence moved without a grant: ${tell(step)}`)
     fence = step.after.fence
   }
@@ -57,8 +141,9 @@ export function fencesRise(played: readonly Played[]): void {
 /** V3: the record of a running attempt is not touched by its own acquire or begin, however late and however often. */
 export function ownGrantIsFinal(played: readonly Played[]): void {
   for (const step of played) {
-    if (!OPENINGS.has(step.command.type) || ownerOf(step.before) !== step.command.owner) continue
-    assert.equal(step.after, step.before, `matched its own record a second time: ${tell(step)}`)
+    const { command, before, after } = step
+    const own = runner(before, command.owner) || (before?.kind === 'once' && before.owner === command.owner)
+    if (OPENINGS.has(command.type) && own) assert.equal(after, before, `matched its own record a second time: ${tell(step)}`)
   }
 }
 
@@ -67,12 +152,17 @@ export function ghostsStayDead(played: readonly Played[]): void {
   let end: { readonly owner: string | undefined; readonly atMs: number } | undefined
   for (const step of played) {
     if (step.deleted) end = undefined
-    if (isGrant(step) && end) {
+    if (isGrant(step) && end && !waits(step.before, step.command.owner)) {
       assert.notEqual(step.command.owner, end.owner, `revived after its own release: ${tell(step)}`)
       assert(step.moment.sentAtMs >= end.atMs, `older than the last release, and yet granted: ${tell(step)}`)
     }
-    const ended = step.after !== step.before && step.command.type !== 'once.complete' && !running(step.after)
-    if (ended) end = { owner: ownerOf(step.before), atMs: step.moment.earliest }
+    const { command, before, after } = step
+    if (after === before) continue
+    if (command.type === 'lock.release') end = { owner: command.owner, atMs: step.moment.earliest }
+    else if (command.type === 'lock.break' || (after?.kind === 'once' && after.status === undefined)) {
+      const gone = runners(before).find((candidate) => !('fence' in command) || candidate.fence === command.fence)
+      end = { owner: gone?.owner ?? ownerOf(before), atMs: step.moment.earliest }
+    }
   }
 }
 
@@ -82,9 +172,9 @@ export function strangersChangeNothing(played: readonly Played[]): void {
     const { command, before, after } = step
     if (OPENINGS.has(command.type)) continue
     if (OPERATORS.has(command.type)) {
-      const named = 'fence' in command && command.fence === before?.fence
+      const named = 'fence' in command && [before?.fence, ...runners(before).map(({ fence }) => fence)].includes(command.fence)
       if (!named) assert.equal(after, before, `decided on another fence: ${tell(step)}`)
-    } else if (running(before)?.owner !== command.owner) {
+    } else if (!runner(before, command.owner) && !(command.type === 'lock.release' && waits(before, command.owner))) {
       assert.equal(after, before, `not the owner of a running attempt: ${tell(step)}`)
     }
   }
@@ -104,8 +194,10 @@ export function resultsStay(played: readonly Played[]): void {
 /** V5: for one owner an expiry only rises. */
 export function expiriesRise(played: readonly Played[]): void {
   for (const step of played) {
-    const [before, after] = [running(step.before), running(step.after)]
-    if (before && before.owner === after?.owner) assert(after.expiresAtMs >= before.expiresAtMs, `rewound: ${tell(step)}`)
+    for (const before of runners(step.before)) {
+      const after = runner(step.after, before.owner)
+      if (after) assert(after.expiresAtMs >= before.expiresAtMs, `rewound: ${tell(step)}`)
+    }
   }
 }
 
@@ -124,20 +216,22 @@ export function answersAreHonest(played: readonly Played[]): void {
 }
 
 function succeeded({ command, reply, after }: Played): boolean {
-  const now = running(after)
+  const own = runner(after, command.owner)
   switch (reply.outcome) {
     case 'acquired':
     case 'started':
-      return now?.owner === command.owner && now.expiresAtMs === reply.expiresAtMs && after?.fence === reply.fence
+      return own !== undefined && own.expiresAtMs === reply.expiresAtMs && own.fence === reply.fence
     case 'renewed':
     case 'extended':
-      return now?.owner === command.owner && now.expiresAtMs === reply.expiresAtMs
+      return own?.expiresAtMs === reply.expiresAtMs
     case 'saved':
     case 'retired':
-      return now?.owner === command.owner
+      return own !== undefined
+    case 'queued':
+      return !own && queueOf(after)[reply.place]?.owner === command.owner
     case 'released':
     case 'abandoned':
-      return !now && after?.tombstone?.owner === command.owner
+      return !own && !waits(after, command.owner) && after?.tombstone?.owner === command.owner
     case 'completed':
       // The reply to a begin shows somebody's result, the reply to its owner's complete or abandon its own.
       return (
@@ -146,9 +240,11 @@ function succeeded({ command, reply, after }: Played): boolean {
         (command.type === 'once.begin' || ownerOf(after) === command.owner)
       )
     case 'held':
+      return !own && (runner(after, reply.holder.owner) !== undefined || waits(after, reply.holder.owner))
     case 'in-progress':
-      return now !== undefined && now.owner !== command.owner
+      return !own && runners(after).length > 0
     case 'broken':
+      return !('fence' in command && runners(after).some(({ fence }) => fence === command.fence))
     case 'forgotten':
       return after !== undefined && ownerOf(after) === undefined
     default:
@@ -171,7 +267,11 @@ export function holdsAreKept(played: readonly Played[]): void {
 }
 
 function mayBePurged(record: AlonceRecord): boolean {
-  const until = Math.max(running(record)?.expiresAtMs ?? 0, record.kind === 'once' ? (record.retainUntilMs ?? 0) : 0)
+  const until = Math.max(
+    0,
+    ...runners(record).map(({ expiresAtMs }) => expiresAtMs),
+    record.kind === 'once' ? (record.retainUntilMs ?? 0) : 0,
+  )
   return record.purgeAtMs !== undefined && record.purgeAtMs >= until + DAY_MS
 }
 
@@ -180,8 +280,8 @@ export function lateOwnersAreServed(played: readonly Played[]): void {
   const refusals: ReadonlySet<string> = new Set(['lost', 'gone', 'uncertain'])
   for (const step of played) {
     const { command, before, reply } = step
-    if (running(before)?.owner !== command.owner) continue
-    if ('fence' in command && command.fence !== before?.fence) continue
+    const own = runner(before, command.owner)
+    if (!own || ('fence' in command && command.fence !== own.fence)) continue
     assert(!refusals.has(reply.outcome), `its own, and refused: ${tell(step)}`)
   }
 }

@@ -10,7 +10,7 @@ import { transition } from '../../lib/stores/transition.ts'
  * Scripts for the pure functions: commands of several owners, some sent again, some arriving late or twice, at moments
  * whose intervals are random but always contain the true time, which never runs backwards.
  */
-export type Kind = 'lock' | 'once'
+export type Kind = 'lock' | 'more locks' | 'once'
 
 export const LOCK_KEY: RecordKey = lockKey('resource')
 export const ONCE_KEY = 'once/charge/0f1e2d' as RecordKey
@@ -55,8 +55,14 @@ export type Script = readonly Move[]
 
 const VERBS: { readonly [kind in Kind]: readonly string[] } = {
   lock: ['acquire', 'acquire', 'acquire', 'renew', 'renew', 'release', 'release', 'break'],
+  'more locks': [
+    ...['acquire', 'share', 'share', 'permit', 'permit', 'permit', 'permit', 'queue', 'queue', 'queue'],
+    ...['renew', 'renew', 'release', 'release', 'release', 'break'],
+  ],
   once: ['begin', 'begin', 'begin', 'extend', 'checkpoint', 'retire', 'complete', 'complete', 'abandon', 'forget'],
 }
+
+const OPENS: ReadonlySet<string> = new Set(['acquire', 'share', 'permit', 'queue', 'begin'])
 
 const passing = {
   afterMs: fc.oneof(
@@ -72,7 +78,7 @@ const passing = {
 export function scripts(kind: Kind): fc.Arbitrary<Script> {
   const send = fc.record({
     move: fc.constant('send' as const),
-    owner: fc.integer({ min: 0, max: 5 }),
+    owner: fc.integer({ min: 0, max: kind === 'more locks' ? 9 : 5 }),
     verb: fc.constantFrom(...VERBS[kind]),
     leaseMs: fc.integer({ min: 1000, max: 5000 }),
     payload: fc.constantFrom(undefined, 'p', 'p', 'q'),
@@ -137,14 +143,23 @@ class Stage {
     }
   }
 
-  #send(owner: string, move: Extract<Move, { move: 'send' }>): void {
-    const opens = move.verb === 'acquire' || move.verb === 'begin'
+  #send(named: string, move: Extract<Move, { move: 'send' }>): void {
+    const opens = OPENS.has(move.verb)
+    const owner = opens ? named : this.#ownerFor(named, move)
     const earlier = opens ? this.#begun.get(owner) : undefined
     // An owner is the name of one attempt: it acquires or begins once, and whatever comes later is that one again.
     const sent = earlier ?? { command: this.#command(owner, move), sentAtMs: this.#trueMs - move.flightMs + move.lateMs }
     if (opens) this.#begun.set(owner, sent)
     if (!earlier) this.#sent.push(sent)
     this.#deliver(sent, earlier ? 'again' : 'first', move)
+  }
+
+  /** Where several hold and wait, mostly one of them. */
+  #ownerFor(named: string, move: Extract<Move, { move: 'send' }>): string {
+    if (this.#kind !== 'more locks' || move.staleFence || this.#record?.kind !== 'lock') return named
+    const { holder, pool, queue = [] } = this.#record
+    const there = [...(holder ? [holder.owner] : []), ...Object.keys(pool?.members ?? {}), ...queue.map(({ owner }) => owner)]
+    return there[move.owner % Math.max(1, there.length - (move.hold ? 0 : queue.length))] ?? named
   }
 
   #deliver({ command, sentAtMs }: Sent, sending: Sending, passing: Passing): void {
@@ -171,8 +186,14 @@ class Stage {
     const shown = this.#record?.fence ?? 0
     const fence = (move.staleFence ? shown - 1 : shown) as Fence
     const own = this.#fences.get(owner) ?? fence
-    const common = { key: this.#kind === 'lock' ? LOCK_KEY : ONCE_KEY, owner }
-    switch (`${this.#kind}.${verb}` as Command['type']) {
+    const common = { key: this.#kind === 'once' ? ONCE_KEY : LOCK_KEY, owner }
+    switch (`${this.#kind === 'once' ? 'once' : 'lock'}.${verb}` as Command['type'] | `lock.${'share' | 'permit' | 'queue'}`) {
+      case 'lock.share':
+        return { type: 'lock.acquire', ...common, leaseMs, share: { weight: 1 } }
+      case 'lock.permit':
+        return { type: 'lock.acquire', ...common, leaseMs, share: { limit: leaseMs % 8 ? 2 : 3, weight: move.hold ? 2 : 1 } }
+      case 'lock.queue':
+        return { type: 'lock.acquire', ...common, leaseMs, queueMs: leaseMs * 2 }
       case 'lock.acquire':
         return { type: 'lock.acquire', ...common, leaseMs }
       case 'lock.renew':

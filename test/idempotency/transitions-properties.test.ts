@@ -67,7 +67,8 @@ function repeatsAgree(played: readonly Played[]): void {
 
 function notesAreKept(played: readonly Played[]): void {
   for (const { command, before, after } of played) {
-    if (before?.kind !== 'once' || after?.kind !== 'once' || running(after)?.owner !== running(before)?.owner) continue
+    if (before?.kind !== 'once' || after?.kind !== 'once' || !running(before)) continue
+    if (running(after)?.owner !== running(before)?.owner) continue
     expect(after.checkpoints, command.type).toMatchObject(before.checkpoints)
     for (const [name, generation] of Object.entries(before.retired)) {
       expect(after.retired[name], command.type).toBeGreaterThanOrEqual(generation)

@@ -32,6 +32,17 @@ const states: { readonly [name: string]: OnceRecord | undefined } = {
   absent: undefined,
   'A runs': running,
   'A runs, hold': { ...running, hold: true, purgeAtMs: undefined },
+  'A runs, q hold': { ...running, fingerprint: 'q', hold: true, purgeAtMs: undefined },
+  'A reconciles': { ...running, hold: true, purgeAtMs: undefined, crashed: { fence: 5 as Fence, attempt: 1 } },
+  'A transacted': {
+    ...running,
+    status: 'completed',
+    expiresAtMs: undefined,
+    checkpoints: {},
+    result: resultOf('A'),
+    retainUntilMs: T + 60_000,
+    token: 't1',
+  },
   'A done': {
     ...running,
     status: 'completed',
@@ -58,6 +69,10 @@ const commands: { readonly [name: string]: OnceCommand } = {
   'B begins': { ...begin, owner: 'B' },
   'B begins q': { ...begin, owner: 'B', fingerprint: 'q' },
   'B begins bare': { ...begin, owner: 'B', fingerprint: undefined },
+  'B reconciles': { ...begin, owner: 'B', reconcile: true },
+  'A reconciles': { ...begin, reconcile: true },
+  'A transacts t1': { type: 'once.complete', ...of('A'), result: resultOf('A'), retainMs: 30_000, token: 't1' },
+  'A transacts t2': { type: 'once.complete', ...of('A'), result: resultOf('A'), retainMs: 30_000, token: 't2' },
   'A extends': { type: 'once.extend', ...of('A'), leaseMs: 5000 },
   'A notes paid': { type: 'once.checkpoint', ...of('A'), name: 'paid', value: 'ch_2' },
   'A notes mailed': { type: 'once.checkpoint', ...of('A'), name: 'mailed', value: 'm_1' },
@@ -107,6 +122,20 @@ const table = `
   A runs, hold   | 999000        | A completes     | completed   | A done, replayed until 1029100
   A runs, hold   | 999000        | A abandons      | abandoned   | free, last A at 998900
   A runs, hold   | 999000        | forget 7        | forgotten   | free, last A at 998900
+  A runs, hold   | 999000        | B reconciles    | started     | B runs until 1004100, fence 8, attempt 3
+  A runs, hold   | 10100         | B reconciles    | in-progress | =
+  A runs         | 10101         | B reconciles    | started     | B runs until 15201, fence 8, attempt 3
+  A runs, q hold | 999000        | B reconciles    | mismatch    | =
+  A reconciles   | 999000        | B begins        | in-progress | =
+  A reconciles   | 999000        | B reconciles    | started     | B runs until 1004100, fence 8, attempt 3
+  A reconciles   | 5000 again    | A reconciles    | started     | =
+  A gave back    | 5000          | B reconciles    | started     | B runs until 10100, fence 8, attempt 3
+  A runs         | 5000          | A transacts t1  | completed   | A done, replayed until 35100
+  A transacted   | 5000 again    | A transacts t1  | completed   | =
+  A transacted   | 5000          | A transacts t2  | lost        | =
+  A transacted   | 5000 again    | A transacts t2  | uncertain   | =
+  A transacted   | 5000          | A completes     | completed   | =
+  A done         | 5000 again    | A transacts t1  | uncertain   | =
   A done         | 5000          | B begins        | completed   | =
   A done         | 5000          | B begins q      | mismatch    | =
   A done         | 5000 again    | A begins        | completed   | =
@@ -216,7 +245,51 @@ test('who waits learns the end of the lease, and whether that end means anything
   expect(apply('A runs, hold', 'B begins', 5000).reply).toEqual({ ...progress, hold: true })
 })
 
+test('who takes a crashed attempt over to find out about it is told whose it was, again when the answer was lost', () => {
+  const taken = apply('A runs, hold', 'B reconciles', 999_000)
+  expect(taken.reply).toMatchObject({ crashed: { fence: 7, attempt: 2 }, tookOver: true, checkpoints: { paid: 'ch_1' } })
+  const again = onceTransition(taken.record, commands['B reconciles'] as OnceCommand, at(999_000, { resent: true }))
+  expect(again.record).toBe(taken.record)
+  expect(again.reply).toMatchObject({ crashed: { fence: 7, attempt: 2 } })
+  expect(apply('A runs', 'B begins', 20_000).reply).toMatchObject({ crashed: undefined })
+  expect(apply('A gave back', 'B reconciles', 20_000).reply).toMatchObject({ crashed: undefined })
+})
+
+test('who reconciles holds: nobody who does not may take over from him, and nothing is purged', () => {
+  const { record } = apply('A gave back', 'B reconciles', 5000)
+  expect(record).toMatchObject({ hold: true, purgeAtMs: undefined })
+  expect(apply('A reconciles', 'B begins', 999_000).reply).toMatchObject({ outcome: 'in-progress', hold: true })
+  expect(apply('A reconciles', 'B reconciles', 5000).reply).toMatchObject({ outcome: 'in-progress', hold: false })
+})
+
+test('what was found out ends with the attempt that found it out', () => {
+  for (const command of ['A completes', 'A abandons', 'forget 7'])
+    expect(apply('A reconciles', command, 5000).record?.crashed, command).toBeUndefined()
+  expect(apply('A reconciles', 'A extends', 8000).record?.crashed).toEqual({ fence: 5, attempt: 1 })
+})
+
+test('the token of a transaction stays with its result, and no longer', () => {
+  expect(apply('A runs', 'A transacts t1', 5000).record?.token).toBe('t1')
+  expect(apply('A transacted', 'B begins', 99_000).record?.token).toBeUndefined()
+  expect(apply('A transacted', 'forget 7', 5000).record?.token).toBeUndefined()
+})
+
 test('a held attempt that ends well, or is given back, may be purged again', () => {
   expect(apply('A runs, hold', 'A completes', 5000).record?.purgeAtMs).toBe(T + 5100 + 30_000 + DAY_MS)
   expect(apply('A runs, hold', 'A abandons', 5000).record?.purgeAtMs).toBe(T + 5100 + DAY_MS)
+})
+
+test('V3 who was taken over, or outlived by its retention, does not come back by a late duplicate when the next attempt has died too', () => {
+  for (const state of ['A runs', 'A done']) {
+    const { record } = apply(state, 'B begins', 99_000)
+    const late = onceTransition(record, begin, at(200_000, { sentAtMs: T, resent: true }))
+    expect(late).toEqual({ record, reply: { outcome: 'stale' } })
+  }
+})
+
+test('V6 the first abandonment after an operator forgot the record is not told that it gave anything back', () => {
+  for (const reason of ['refunded', undefined]) {
+    const { record } = onceTransition(states['A runs'], { ...commands['forget 7'], reason } as OnceCommand, at(5000))
+    expect(onceTransition(record, commands['A abandons'] as OnceCommand, at(5001)).reply.outcome).toBe('lost')
+  }
 })

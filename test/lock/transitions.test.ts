@@ -135,3 +135,17 @@ test('V5 while the store’s time is unknown nothing is taken over', () => {
   const unknown = at(0, { earliest: Number.NEGATIVE_INFINITY, latest: T + 99_000 })
   expect(lockTransition(states['held by A'], commands['B acquires'] as LockCommand, unknown).reply.outcome).toBe('held')
 })
+
+test('V3 who was taken over does not come back by a late duplicate when the next holder has died too', () => {
+  const { record } = lockTransition(states['held by A'], commands['B acquires'] as LockCommand, at(20_000))
+  const late = lockTransition(record, commands['A acquires'] as LockCommand, at(40_000, { sentAtMs: T, resent: true }))
+  expect(late).toEqual({ record, reply: { outcome: 'stale' } })
+})
+
+test('V6 the first release after an operator broke the lock is not told that it released anything', () => {
+  for (const reason of ['stuck', undefined]) {
+    const { record } = lockTransition(states['held by A'], { ...commands['break 7'], reason } as LockCommand, at(5000))
+    expect(lockTransition(record, commands['A releases'] as LockCommand, at(5001)).reply.outcome).toBe('lost')
+    expect(lockTransition(record, commands['A releases'] as LockCommand, at(5001, { resent: true })).reply.outcome).toBe('gone')
+  }
+})

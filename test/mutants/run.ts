@@ -77,11 +77,11 @@ async function failuresWith(mutant: Mutant | undefined): Promise<string[]> {
 }
 
 function failuresIn(report: Report): string[] {
-  const failed = report.testResults.flatMap((file) => {
-    const titles = file.assertionResults.filter((result) => result.status === 'failed').map((result) => numberOf(result.title))
-    return file.status === 'failed' && titles.length === 0 ? [`${file.name} did not load`] : titles
-  })
-  return [...new Set(failed)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+  const failed = report.testResults.flatMap((file) => file.assertionResults.filter((result) => result.status === 'failed'))
+  const numbers = failed.map((result) => numberOf(result.title))
+  // Files that were left out after the first failure look as if they had not loaded: only without a failure have they not.
+  const unloaded = report.testResults.filter((file) => file.status === 'failed').map((file) => `${file.name} did not load`)
+  return [...new Set(numbers.length > 0 ? numbers : unloaded)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
 }
 
 function numberOf(title: string): string {

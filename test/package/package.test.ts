@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type BuildOptions, build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -16,13 +16,18 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json')
 let tarball = ''
 
+interface Problem {
+  readonly kind: string
+  readonly resolutionKind?: string
+}
+
 beforeAll(async () => {
   await run('npm', ['run', 'build', '--silent'], root)
   const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)
   tarball = join(folder, fileNameIn(packed))
   mkdirSync(installed, { recursive: true })
   await run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'], folder)
-  for (const peer of ['@types', '@aws-sdk', '@smithy', '@middy', 'undici-types', 'tslib']) {
+  for (const peer of ['@types', '@aws-lambda-powertools', '@aws-sdk', '@smithy', '@middy', 'undici-types', 'tslib']) {
     symlinkSync(join(root, 'node_modules', peer), join(folder, 'node_modules', peer))
   }
 }, 120_000)
@@ -47,9 +52,10 @@ describe('the published package', () => {
 
   test('the types of every subpath resolve', async () => {
     const report = await run(bin('attw'), [tarball, '--profile', 'esm-only', '--format', 'json'], folder)
-    const { analysis, problems } = JSON.parse(report) as { analysis: { entrypoints: object }; problems?: object }
+    const { analysis } = JSON.parse(report) as { analysis: { entrypoints: object; problems: Problem[] } }
     expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining(subpaths))
-    expect(problems ?? {}).toEqual({})
+    // ESM only: that `require` meets ESM is no news to anybody.
+    expect(analysis.problems.filter((problem) => !/^node1[06]-?(cjs)?$/.test(problem.resolutionKind ?? ''))).toEqual([])
   }, 60_000)
 
   test('every subpath loads under Node, from the packed files', async () => {
@@ -62,7 +68,10 @@ describe('the published package', () => {
 
   test('a protected handler can be tested under Jest', async () => {
     for (const file of ['payments.jest.js', 'package.json']) cpSync(join(root, 'test/consumer', file), join(folder, file))
-    const jest = createRequire(join(root, 'test/consumer/package.json')).resolve('jest/bin/jest.js')
+    const jest = join(
+      dirname(createRequire(join(root, 'test/consumer/package.json')).resolve('jest/package.json')),
+      'bin/jest.js',
+    )
     const args = ['--experimental-vm-modules', jest, '--rootDir', folder, '--testMatch', '**/*.jest.js', '--json']
     expect(JSON.parse(await run(process.execPath, args, folder))).toMatchObject({ numPassedTests: 1, numFailedTests: 0 })
   }, 60_000)

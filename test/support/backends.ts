@@ -3,6 +3,8 @@ import type { Store } from '../../lib/store/store.ts'
 import { memoryStore } from '../../lib/stores/memory/memory-store.ts'
 import { faultyStore } from '../../lib/testing/faulty-store.ts'
 import type { Wire } from '../../lib/testing/wire.ts'
+import { dynamodb } from './dynamodb-backend.ts'
+import { dynamodbMissing } from './dynamodb-table.ts'
 import type { SimulatedClient, World } from './world.ts'
 
 /** A store that scenarios run on, shared by the clients of one world. */
@@ -37,4 +39,5 @@ const memory: Backend = {
   },
 }
 
-export const backends: readonly Backend[] = [memory]
+/** DynamoDB Local is left out where there is no Java; `test/stores/dynamodb` then says so by a skipped test. */
+export const backends: readonly Backend[] = dynamodbMissing === undefined ? [memory, dynamodb] : [memory]

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { acquireLock, tryAcquireLock, withLock } from '../../../lib/index.ts'
+import { lockKey } from '../../../lib/store/key.ts'
 import { backends } from '../../support/backends.ts'
 import { errorOf, LEASE_MS, names, setUp } from './setting.ts'
 
@@ -7,6 +8,7 @@ describe.each(backends)('lost and late answers, on $name', (backend) => {
   test('L5 a grant whose answer comes when its lease is nearly used up is given back, and fails', async () => {
     const { world, process, record } = await setUp(backend)
     const a = process()
+    await a.store.read(lockKey('k')) // so that it knows the store's clock
     a.wire.inject('drop-answer', 'lock.acquire')
     const again = a.wire.hold('lock.acquire')
     const refused = errorOf(acquireLock({ store: a.store, key: 'k', leaseMs: LEASE_MS }))
@@ -25,6 +27,7 @@ describe.each(backends)('lost and late answers, on $name', (backend) => {
   test('L15 a lease shorter than the latency fails with the numbers', async () => {
     const { world, process, record } = await setUp(backend)
     const a = process()
+    await a.store.read(lockKey('k')) // so that it knows the store's clock
     a.wire.inject('drop-answer', 'lock.acquire')
     const again = a.wire.hold('lock.acquire')
     const refused = errorOf(acquireLock({ store: a.store, key: 'k', leaseMs: 3000 }))
@@ -81,7 +84,7 @@ describe.each(backends)('lost and late answers, on $name', (backend) => {
     const { world, process } = await setUp(backend)
     const a = process()
     const lock = await world.run(acquireLock({ store: a.store, key: 'k', leaseMs: LEASE_MS, onEvent: a.onEvent }))
-    a.wire.inject('drop-answer', 'lock.renew', 4)
+    a.wire.inject('drop-answer', 'lock.renew', 12) // more than one call sends
     await world.advance(LEASE_MS * 2)
     expect(names(a.events)).toContain('renewal-failed')
     expect(names(a.events)).toContain('renewed')

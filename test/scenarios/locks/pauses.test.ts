@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { acquireLock, makeLocked, tryAcquireLock, withLock } from '../../../lib/index.ts'
+import { acquireLock, currentLock, makeLocked, tryAcquireLock, withLock } from '../../../lib/index.ts'
 import { backends } from '../../support/backends.ts'
 import { errorOf, forever, LEASE_MS, names, SURELY_OVER_MS, setUp } from './setting.ts'
 
@@ -97,7 +97,7 @@ describe.each(backends)('pauses and freezes, on $name', (backend) => {
   test("L3 setting a holder's clock back by an hour does not stretch its trust", async () => {
     const { world, process } = await setUp(backend)
     const a = process()
-    const held = await world.run(acquireLock({ store: a.store, key: 'k', leaseMs: LEASE_MS }))
+    const held = await world.run(acquireLock({ store: a.store, key: 'k', leaseMs: LEASE_MS, onEvent: a.onEvent }))
     a.wire.cut()
     a.client.wallOffsetMs = -3_600_000
     expect(held.remainingMs()).toBeLessThanOrEqual(LEASE_MS)
@@ -163,7 +163,6 @@ describe.each(backends)('pauses and freezes, on $name', (backend) => {
     let aborted: { readonly reason: unknown; readonly leftMs: number } | undefined
     const handler = makeLocked(
       async (_event: string, _context: typeof context) => {
-        const { currentLock } = await import('../../../lib/index.ts')
         const { signal } = currentLock()
         signal.addEventListener('abort', () => {
           aborted ??= { reason: signal.reason.reason, leftMs: endsAt - world.now }

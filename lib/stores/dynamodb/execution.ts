@@ -1,0 +1,150 @@
+import type { Command, LockCommand, OnceCommand, Reply } from '../../store/command.ts'
+import { AlonceError, invariant } from '../../store/errors.ts'
+import type { AlonceRecord } from '../../store/record.ts'
+import type { Reading } from '../../store/server-clock.ts'
+import type { Moment } from '../../store/time.ts'
+import { transition } from '../transition.ts'
+import type { HotWrite, Sending } from './expression.ts'
+import { isGrant, isGrantor, leaseEnd, regranted } from './grant.ts'
+import type { Head } from './item.ts'
+import { lockWrite } from './lock-expressions.ts'
+import { onceWrite } from './once-expressions.ts'
+import type { Call } from './send.ts'
+import type { Sightings } from './sightings.ts'
+import type { Seen, Table } from './table.ts'
+import type { TableClock } from './table-clock.ts'
+
+export interface Ports {
+  readonly table: Table
+  readonly clock: TableClock
+  readonly sightings: Sightings
+}
+
+export interface Task {
+  readonly command: Command
+  readonly call: Call
+  /** By the caller's word, when it has sent this command before. */
+  readonly firstSentAtMs: number | undefined
+}
+
+/** So many others may change the record between our look and our write; each of them got something done. */
+const MOST_ROUNDS = 10
+
+/** One command on its way to its record. */
+export class Execution {
+  readonly #ports: Ports
+  readonly #task: Task
+  readonly #sentAt: Reading
+  /** Frozen at the first sending, so that every sending says the same. Only a guess is replaced, by the first reply's clock. */
+  #sending: Sending
+  /** What was sent before the clock was known, and has to be checked. */
+  #guess: Sending | undefined
+
+  constructor(ports: Ports, task: Task) {
+    this.#ports = ports
+    this.#task = task
+    this.#sentAt = ports.clock.reading()
+    this.#sending = this.#stamp()
+    this.#guess = this.#sending.basis === 'guess' ? this.#sending : undefined
+  }
+
+  /** The hot commands are one conditional write; what that refuses, and every other command, goes the slow way. */
+  async run(): Promise<Reply> {
+    const { command, call } = this.#task
+    const { table } = this.#ports
+    const write = hotWriteOf(command, this.#sending)
+    if (!write) return this.#settle(await table.get(command.key, call))
+    const written = await table.update(command.key, write, call)
+    if (!written.applied) return this.#settle(written)
+    if (write.reply) return this.#confirmLease(write.reply)
+
+    const before = written.before?.record
+    const { record, reply } = transition(before, command, this.#moment())
+    invariant(isGrant(reply), () => `DynamoDB granted ${command.type}, and its transition says ${reply.outcome}`)
+    return this.#confirmGrant(record, reply)
+  }
+
+  /** Evaluates the transition on the record as it was seen, and writes if it is still so; until that holds. */
+  async #settle(first: Seen): Promise<Reply> {
+    const { command, call } = this.#task
+    let seen = first
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      this.#learn()
+      const before = seen.head?.record
+      const { record, reply } = transition(before, command, this.#momentFor(seen))
+      if (record === undefined || record === before) return this.#confirmGrant(record, reply)
+      const written = await this.#replace(record, seen.head)
+      if (written.applied) return reply
+      seen = written
+    }
+    const message = `The record "${command.key}" was changed by others ${MOST_ROUNDS} times in a row. Try again later.`
+    throw new AlonceError('STORE_UNAVAILABLE', message, { key: command.key, maybeApplied: call.resent })
+  }
+
+  /**
+   * What a guess has granted is checked by the reply's clock before it leaves the library: its expiry, and a new record's
+   * fence. A grant that was recognised, because its answer was lost, is checked as well.
+   */
+  async #confirmGrant(record: AlonceRecord | undefined, reply: Reply): Promise<Reply> {
+    const { command } = this.#task
+    const guess = this.#guess
+    if (!guess || !record || !isGrantor(command) || !isGrant(reply)) return reply
+    if (leaseEnd(record) !== guess.latest + command.leaseMs || this.#isConfirmed(guess)) return reply
+    this.#learn()
+    const corrected = regranted(record, command, { guess, sending: this.#sending })
+    const written = await this.#replace(corrected, { record, leaseMs: command.leaseMs, unclocked: false })
+    return written.applied ? transition(corrected, command, this.#moment()).reply : this.#settle(written)
+  }
+
+  /** A renewal by a guess that turns out too short is sent once more, by the clock that is now known. */
+  async #confirmLease(reply: Reply): Promise<Reply> {
+    const guess = this.#guess
+    if (!guess || !('expiresAtMs' in reply) || this.#isConfirmed(guess)) return reply
+    this.#learn()
+    this.#guess = undefined
+    return this.run()
+  }
+
+  #replace(record: AlonceRecord, before: Head | undefined): ReturnType<Table['replace']> {
+    const { command, call } = this.#task
+    const lease =
+      'leaseMs' in command
+        ? { leaseMs: command.leaseMs, unclocked: this.#sending.basis === 'wall' }
+        : { leaseMs: before?.leaseMs, unclocked: before?.unclocked ?? false }
+    return this.#ports.table.replace(command.key, { record, ...lease }, { before: before?.record, call })
+  }
+
+  #isConfirmed(guess: Sending): boolean {
+    return this.#ports.clock.confirms(guess, this.#sentAt)
+  }
+
+  #learn(): void {
+    if (this.#sending.basis === 'guess') this.#sending = this.#stamp()
+  }
+
+  #stamp(): Sending {
+    const instant = this.#ports.clock.instant()
+    return { ...instant, sentAtMs: this.#task.firstSentAtMs ?? instant.latest }
+  }
+
+  #moment(): Moment {
+    return { ...this.#sending, resent: this.#task.call.resent }
+  }
+
+  /** Where the server's clock is not known, or did not write the expiry, a lease has ended when we saw it last that long. */
+  #momentFor({ head, look }: Seen): Moment {
+    const { command } = this.#task
+    const moment = this.#moment()
+    const end = head && leaseEnd(head.record)
+    if (!isGrantor(command) || !head || end === undefined) return moment
+    if (!head.unclocked && this.#sending.basis === 'server') return moment
+    const ended = this.#ports.sightings.outlasted(command.key, head, look)
+    return { ...moment, earliest: ended ? Math.max(moment.earliest, end + 1) : Math.min(moment.earliest, end) }
+  }
+}
+
+function hotWriteOf(command: Command, sending: Sending): HotWrite | undefined {
+  return command.type.startsWith('lock.')
+    ? lockWrite(command as LockCommand, sending)
+    : onceWrite(command as OnceCommand, sending)
+}

@@ -1,0 +1,142 @@
+import { type AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { type Runtime, sleep } from '../../runtime/runtime.ts'
+import { AlonceError } from '../../store/errors.ts'
+import type { SendOptions } from '../../store/store.ts'
+import { type Attempt, watch } from './attempts.ts'
+import { judge } from './errors.ts'
+import type { Settings } from './options.ts'
+import type { TableClock } from './table-clock.ts'
+
+export type Item = { [name: string]: AttributeValue }
+
+/** What we need of a `DynamoDBClient`. */
+export interface CommandSender {
+  send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>
+}
+
+/** One step of a command. `build` makes the same request each time: the SDK's command objects are good for one sending. */
+export interface Request {
+  readonly writes: boolean
+  build(): object
+}
+
+/** `Output` when it was done; when its condition did not hold, the item as it is, if known. */
+export type Answer<Output> =
+  | { readonly refused: false; readonly output: Output }
+  | { readonly refused: true; readonly item: Item | undefined }
+
+/** What one call of the store's may spend, and whether something of it may have been applied already. */
+export class Call {
+  readonly #runtime: Runtime
+  readonly #deadline: number
+  readonly onRequest: (() => void) | undefined
+  /** A write of this command was sent whose outcome we don't know. */
+  resent: boolean
+
+  constructor(runtime: Runtime, totalTimeoutMs: number, options: SendOptions) {
+    this.#runtime = runtime
+    this.#deadline = runtime.clock.monotonic() + Math.min(totalTimeoutMs, options.timeoutMs ?? totalTimeoutMs)
+    this.onRequest = options.onRequest
+    this.resent = options.resent ?? false
+  }
+
+  remainingMs(): number {
+    return this.#deadline - this.#runtime.clock.monotonic()
+  }
+}
+
+class TimedOut extends Error {
+  override readonly name = 'TimeoutError'
+}
+
+/** No back-off is longer. The total time bounds the sum. */
+const LONGEST_PAUSE_MS = 800
+
+/** Sends requests, again where that can help, within the bounds of a call. */
+export class Requests {
+  readonly #settings: Settings
+  readonly #clock: TableClock
+  #client: CommandSender | undefined
+
+  constructor(settings: Settings, clock: TableClock) {
+    this.#settings = settings
+    this.#clock = clock
+    this.#client = settings.client
+  }
+
+  /** @throws AlonceError what `judge` says, or `STORE_UNAVAILABLE` when nothing helped. */
+  async deliver<Output>(request: Request, call: Call): Promise<Answer<Output>> {
+    const { maxAttempts, tableName, runtime } = this.#settings
+    let cause: unknown
+    let skewed = false
+    for (let sending = 1; sending <= maxAttempts && call.remainingMs() > 0; sending++) {
+      const attempts: Attempt[] = []
+      try {
+        const output = await this.#once(request, call, attempts)
+        if (request.writes && isUnsure(attempts, false)) call.resent = true
+        return { refused: false, output: output as Output }
+      } catch (error) {
+        const verdict = judge(error, tableName)
+        if (request.writes && isUnsure(attempts, verdict.kind === 'again' && verdict.sent)) call.resent = true
+        if (verdict.kind === 'refused') return { refused: true, item: verdict.item }
+        if (verdict.kind === 'fatal' || (verdict.kind === 'skewed' && skewed)) throw verdict.error
+        skewed ||= verdict.kind === 'skewed'
+        cause = error
+      }
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** (sending - 1)) * (0.5 + runtime.random.fraction() / 2)
+      if (sending === maxAttempts || pauseMs >= call.remainingMs()) break
+      await sleep(runtime.timer, pauseMs)
+    }
+    throw unavailable(tableName, call.resent, cause)
+  }
+
+  /** One sending through the client, which may retry by itself, within the time of one request. */
+  async #once(request: Request, call: Call, attempts: Attempt[]): Promise<unknown> {
+    const { runtime, requestTimeoutMs } = this.#settings
+    const timeoutMs = Math.min(requestTimeoutMs, call.remainingMs())
+    const abort = new AbortController()
+    const timeout = Promise.withResolvers<never>()
+    const cancel = runtime.timer.after(timeoutMs, () => {
+      // The client may not heed the signal, so we stop listening as well.
+      abort.abort()
+      timeout.reject(new TimedOut(`DynamoDB did not answer within ${Math.ceil(timeoutMs)} ms`))
+    })
+    const command = request.build()
+    const started = this.#clock.reading()
+    watch(command, { clock: this.#clock, attempts, onRequest: call.onRequest })
+    try {
+      const output = await Promise.race([this.#connect().send(command, { abortSignal: abort.signal }), timeout.promise])
+      if (attempts.length === 0) this.#unseen(started, call)
+      return output
+    } catch (error) {
+      if (attempts.length === 0 && judge(error, '').kind === 'refused') this.#unseen(started, call)
+      throw error
+    } finally {
+      cancel()
+    }
+  }
+
+  /** A double took the command without running its middleware: a reply without a `Date`, after who knows how many attempts. */
+  #unseen(started: Parameters<TableClock['observe']>[0], call: Call): void {
+    call.onRequest?.()
+    this.#clock.observe(started, this.#clock.reading(), undefined)
+  }
+
+  #connect(): CommandSender {
+    // The SDK's own retries would hide from us which sending was answered, and have no bound in time.
+    this.#client ??= new DynamoDBClient({ ...this.#settings.clientConfig, maxAttempts: 1 })
+    return this.#client
+  }
+}
+
+/** Whether something may have been applied before the answer that we have; `last` says so of an attempt that had none. */
+function isUnsure(attempts: readonly Attempt[], last: boolean): boolean {
+  if (attempts.length === 0) return true
+  return last || attempts.slice(0, -1).some((attempt) => !attempt.definite)
+}
+
+const unavailable = (tableName: string, maybeApplied: boolean, cause: unknown): AlonceError =>
+  new AlonceError('STORE_UNAVAILABLE', `DynamoDB's table "${tableName}" did not answer in time. Try again later.`, {
+    cause,
+    maybeApplied,
+  })

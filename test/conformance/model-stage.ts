@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto'
+import type { Command, CommandType } from '../../lib/store/command.ts'
+import { isAlonceError } from '../../lib/store/errors.ts'
+import { lockKey } from '../../lib/store/key.ts'
+import type { AlonceRecord, Fence, RecordKey } from '../../lib/store/record.ts'
+import type { SendOptions, Store } from '../../lib/store/store.ts'
+import type { Ghost, Wire } from '../../lib/testing/wire.ts'
+import type { Shared } from '../support/backends.ts'
+import type { World } from '../support/world.ts'
+import { type Observed, verdict } from './model.ts'
+import type { Act, Kind, Mishap, Move } from './model-script.ts'
+import { resultOf } from './script.ts'
+
+interface Client {
+  readonly store: Store
+  readonly wire: Wire
+}
+
+interface Sent {
+  readonly client: Client
+  readonly command: Command
+  readonly sentMs: number
+  /** By the store's clock: what the caller says when it sends the command again. */
+  readonly firstSentAtMs: number
+  readonly ghost: Ghost | undefined
+}
+
+/** Commands that a store may do as "read, then write if it is still so": a mishap that meets the reading unsettles nothing. */
+const SELDOM: ReadonlySet<CommandType> = new Set(['lock.break', 'once.retire', 'once.forget'])
+
+/** No client of ours sends one request more often than this within the time of a call. */
+const MOST_SENDINGS = 4
+
+/** The applications that a mishap permits: one entry for each time that the command may have reached the record. */
+export function sequencesOf(type: CommandType, mishap: Mishap, resent: boolean): readonly (readonly boolean[])[] {
+  const undisturbed = SELDOM.has(type) ? [[resent]] : []
+  switch (mishap) {
+    case 'none':
+    case 'throttle':
+      return [[resent]]
+    case 'drop-request':
+      return [[true], ...undisturbed]
+    case 'drop-answer':
+      // A hot expression may refuse more than the function: then the sending whose answer was lost has changed nothing.
+      return [[resent, true], [true], ...undisturbed]
+    case 'outage-unseen':
+      return [[]]
+    case 'outage':
+    case 'held':
+      return Array.from({ length: MOST_SENDINGS + 1 }, (_, times) =>
+        Array.from({ length: times }, (_, index) => resent || index > 0),
+      )
+  }
+}
+
+/** Runs a script on a real store, and compares each step with what the pure functions permit. */
+export class ModelStage {
+  readonly counts = new Map<string, number>()
+  readonly #world: World
+  readonly #shared: Shared
+  readonly #clients: readonly Client[]
+  readonly #observer: Client
+  #kind: Kind = 'lock'
+  #key: RecordKey = lockKey('none')
+  #record: AlonceRecord | undefined
+  #highest = 0
+  #sent: Sent[] = []
+  #opened = new Map<string, Sent>()
+  #fences = new Map<string, Fence>()
+
+  constructor(world: World, shared: Shared) {
+    this.#world = world
+    this.#shared = shared
+    this.#clients = [shared.connect(world.client()), shared.connect(world.client({ wallOffsetMs: 5000 }))]
+    this.#observer = shared.connect(world.client())
+  }
+
+  async play(kind: Kind, script: readonly Move[]): Promise<void> {
+    const id = randomUUID()
+    this.#kind = kind
+    this.#key = kind === 'lock' ? lockKey(id) : (`once/model/${id}` as RecordKey)
+    this.#record = undefined
+    this.#highest = 0
+    this.#sent = []
+    this.#opened.clear()
+    this.#fences.clear()
+    // Each client learns the store's time: what a first, unclocked request does is tested where that store is.
+    for (const { store, wire } of this.#clients) {
+      wire.heal()
+      await this.#world.run(store.read(this.#key))
+    }
+    for (const move of script) await this.#move(move)
+  }
+
+  async #move(move: Move): Promise<void> {
+    switch (move.move) {
+      case 'pass':
+        return this.#world.advance(move.ms)
+      case 'remove':
+        // Deletion within the width of the store's interval is outside of V2; so is nobody's clean-up.
+        await this.#world.advance(6000)
+        await this.#shared.remove(this.#key)
+        this.#record = undefined
+        // A request that is older than a deletion by hand and arrives after it can bring back an old fence where the seed is
+        // the sender's (DynamoDB). The table's own clean-up comes a day late: no request lives that long.
+        this.#sent = this.#sent.map((sent) => ({ ...sent, ghost: undefined }))
+        return
+      case 'ghost':
+        return this.#deliver(this.#sent.filter((sent) => sent.ghost).at(-1 - move.back))
+      case 'again': {
+        const sent = this.#sent.at(-1 - move.back)
+        return sent && this.#send({ ...sent, ghost: undefined }, 'none', true)
+      }
+      case 'act':
+        return this.#act(move)
+    }
+  }
+
+  async #act(act: Act): Promise<void> {
+    const opens = act.verb === 'acquire' || act.verb === 'begin'
+    const owner = (!opens && act.current && ownerOf(this.#record)) || `owner-${act.owner}`
+    // An owner is the name of one attempt: it acquires or begins once, and whatever comes later is that one again.
+    const earlier = opens ? this.#opened.get(owner) : undefined
+    if (earlier) return this.#send({ ...earlier, ghost: undefined }, act.mishap, true)
+    const client = this.#opened.get(owner)?.client ?? (this.#clients[act.owner % this.#clients.length] as Client)
+    const command = this.#command(owner, act)
+    // A request that is to come again must arrive a first time, untouched.
+    const ghost = act.keep && act.mishap === 'none' ? this.#keep(client.wire.capture(command.type)) : undefined
+    const sent = { client, command, sentMs: this.#world.now, firstSentAtMs: client.store.now().latest, ghost }
+    this.#sent.push(sent)
+    if (opens) this.#opened.set(owner, sent)
+    await this.#send(sent, act.mishap, false)
+  }
+
+  /** A store that finds nothing to write may send no such request: then there is nothing to deliver again. */
+  #keep(ghost: Ghost): Ghost {
+    let captured = false
+    void ghost.captured.then(() => {
+      captured = true
+    })
+    return { captured: ghost.captured, deliver: async () => (captured ? ghost.deliver() : undefined) }
+  }
+
+  async #send(sent: Sent, mishap: Mishap, resent: boolean): Promise<void> {
+    const { client, command } = sent
+    const options: SendOptions = resent ? { resent, firstSentAtMs: sent.firstSentAtMs } : {}
+    const startMs = this.#world.now
+    const disturbance = disturb(client.wire, command, mishap)
+    const running = client.store.execute<Command>(command, options).then(
+      (reply) => ({ reply, unavailable: false, maybeApplied: false }),
+      (error: unknown) => {
+        if (!isAlonceError(error, 'STORE_UNAVAILABLE')) throw error
+        return { reply: undefined, unavailable: true, maybeApplied: error.maybeApplied ?? false }
+      },
+    )
+    if (disturbance) {
+      await this.#world.advance(12_000)
+      disturbance.letGo()
+    }
+    const { reply, unavailable, maybeApplied } = await this.#world.run(running)
+    if (disturbance) await this.#world.settle()
+    client.wire.heal()
+    if (unavailable && mishap !== 'outage' && mishap !== 'outage-unseen' && mishap !== 'held')
+      throw new Error(`no answer after ${mishap}`)
+    const sequences = unavailable && !maybeApplied && !resent ? [[]] : sequencesOf(command.type, mishap, resent)
+    await this.#judge({ command, reply, sequences, startMs, firstSentMs: sent.sentMs })
+    this.#count(`${command.type} ${reply?.outcome ?? 'no answer'}`)
+    this.#count(`mishap ${mishap}`)
+    if (reply && 'fence' in reply && (reply.outcome === 'acquired' || reply.outcome === 'started')) {
+      this.#fences.set(command.owner, reply.fence)
+    }
+  }
+
+  async #deliver(sent: Sent | undefined): Promise<void> {
+    if (!sent?.ghost) return
+    const startMs = this.#world.now
+    await this.#world.run(sent.ghost.deliver())
+    // The same bytes; where they carry a time, it is the time of their first sending.
+    await this.#judgeGhost({ command: sent.command, startMs, firstSentMs: sent.sentMs })
+    this.#count(`ghost of ${sent.command.type}`)
+  }
+
+  async #judge(step: Pick<Observed, 'command' | 'reply' | 'sequences' | 'startMs' | 'firstSentMs'>): Promise<void> {
+    const after = await this.#world.run(this.#observer.store.read(this.#key))
+    const observed = { ...step, before: this.#record, after, endMs: this.#world.now, highest: this.#highest }
+    const wrong = verdict(observed)
+    if (wrong !== undefined) throw new Error(wrong)
+    this.#accept(after)
+  }
+
+  /** A store may make a lease absolute when it is first sent (DynamoDB) or when it arrives (memory). */
+  async #judgeGhost({ command, startMs, firstSentMs }: Pick<Observed, 'command' | 'startMs' | 'firstSentMs'>): Promise<void> {
+    const after = await this.#world.run(this.#observer.store.read(this.#key))
+    const step = {
+      command,
+      reply: undefined,
+      sequences: [[], [false], [true]],
+      firstSentMs,
+      before: this.#record,
+      after,
+      highest: this.#highest,
+    }
+    const wrongs = [startMs, firstSentMs].map((ms) => verdict({ ...step, startMs: ms, endMs: this.#world.now }))
+    if (wrongs.every((wrong) => wrong !== undefined)) throw new Error(`a late duplicate: ${wrongs[0]}`)
+    this.#accept(after)
+  }
+
+  #accept(after: AlonceRecord | undefined): void {
+    this.#record = after
+    this.#highest = Math.max(this.#highest, after?.fence ?? 0, after?.version ?? 0)
+  }
+
+  #count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1)
+  }
+
+  #command(owner: string, { verb, leaseMs, payload, hold, wrongFence }: Act): Command {
+    const shown = this.#record?.fence ?? 1
+    const fence = (wrongFence ? shown - 1 : shown) as Fence
+    const common = { key: this.#key, owner }
+    switch (`${this.#kind}.${verb}` as Command['type']) {
+      case 'lock.acquire':
+        return { type: 'lock.acquire', ...common, leaseMs, label: payload }
+      case 'lock.renew':
+        return { type: 'lock.renew', ...common, leaseMs, fence: this.#fences.get(owner) ?? fence }
+      case 'lock.release':
+        return { type: 'lock.release', ...common }
+      case 'lock.break':
+        return { type: 'lock.break', ...common, owner: 'operator', fence, reason: payload }
+      case 'once.begin':
+        return { type: 'once.begin', ...common, leaseMs, retainMs: 30_000, fingerprint: payload, hold, label: payload }
+      case 'once.extend':
+        return { type: 'once.extend', ...common, leaseMs: leaseMs * 2 }
+      case 'once.checkpoint':
+        return { type: 'once.checkpoint', ...common, name: payload ?? '__proto__', value: owner }
+      case 'once.retire':
+        return { type: 'once.retire', ...common, name: payload ?? 'a.b', generation: 1 + (leaseMs % 4) }
+      case 'once.complete':
+        return { type: 'once.complete', ...common, result: resultOf(owner), retainMs: leaseMs * 3 }
+      case 'once.abandon':
+        return { type: 'once.abandon', ...common }
+      case 'once.forget':
+        return { type: 'once.forget', ...common, owner: 'operator', fence, reason: payload }
+    }
+  }
+}
+
+const ownerOf = (record: AlonceRecord | undefined): string | undefined =>
+  record?.kind === 'once' ? record.owner : record?.holder?.owner
+
+function disturb(wire: Wire, command: Command, mishap: Mishap): { letGo(): void } | undefined {
+  switch (mishap) {
+    case 'none':
+      return undefined
+    case 'held':
+      return wire.hold(command.type)
+    case 'outage':
+      wire.cut('drop-answer')
+      return undefined
+    case 'outage-unseen':
+      wire.cut('throttle')
+      return undefined
+    default:
+      wire.inject(mishap, command.type)
+      return undefined
+  }
+}
