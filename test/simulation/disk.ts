@@ -310,11 +310,16 @@ class Inode {
     let bytes: Uint8Array = Uint8Array.from(this.bytes)
     const pending: Write[] = []
     for (const write of this.#pending) {
-      const reached = write.inFlight ? Math.floor(random() * (write.bytes.length + 1)) : write.bytes.length
+      if (!write.inFlight) {
+        pending.push(write)
+        continue
+      }
+      const reached = Math.floor(random() * (write.bytes.length + 1))
       bytes = overlaid(bytes, write.offset + reached, write.before.subarray(reached))
-      if (reached < write.bytes.length && write.before.length < write.bytes.length)
+      if (write.before.length < write.bytes.length)
         bytes = bytes.subarray(0, write.offset + Math.max(reached, write.before.length))
-      pending.push({ ...write, bytes: write.bytes.subarray(0, reached), inFlight: false })
+      const part = { bytes: write.bytes.subarray(0, reached), before: write.before.subarray(0, reached) }
+      if (reached > 0) pending.push({ ...write, ...part, inFlight: false })
     }
     return new Inode(bytes, this.#durable, pending)
   }
