@@ -16,6 +16,8 @@ export class Snapshots {
   readonly #sliceBytes: number
   #current: SnapshotHeader | undefined
   #writing = false
+  /** How many read the snapshot at an index. */
+  readonly #readers = new Map<number, number>()
 
   constructor(
     disk: Disk,
@@ -43,14 +45,33 @@ export class Snapshots {
       if (isRefusal(header)) throw refused(header)
       const older = this.#current
       this.#current = header
-      if (older) await this.#disk.remove(snapshotName(older.meta.index))
+      // Who reads it removes it: it may be about to open the file.
+      if (older && !this.#readers.has(older.meta.index)) await this.#disk.remove(snapshotName(older.meta.index))
     } finally {
       this.#writing = false
     }
   }
 
-  /** The snapshot's bytes, in pieces that are each checked; throws `LOG_DAMAGED`. A newer snapshot may take its place meanwhile. */
+  /**
+   * The snapshot's bytes, in pieces that are each checked; throws `LOG_DAMAGED`. A newer snapshot may take its place meanwhile;
+   * whoever does not want the rest has to `return()`.
+   */
   async *read(): AsyncGenerator<Uint8Array, void, void> {
-    if (this.#current) yield* readChunks(this.#disk, this.#current)
+    const header = this.#current
+    if (!header) return
+    const { index } = header.meta
+    this.#readers.set(index, (this.#readers.get(index) ?? 0) + 1)
+    try {
+      yield* readChunks(this.#disk, header)
+    } finally {
+      await this.#release(index)
+    }
+  }
+
+  async #release(index: number): Promise<void> {
+    const others = (this.#readers.get(index) ?? 1) - 1
+    if (others > 0) this.#readers.set(index, others)
+    else this.#readers.delete(index)
+    if (others === 0 && this.#current?.meta.index !== index) await this.#disk.remove(snapshotName(index))
   }
 }

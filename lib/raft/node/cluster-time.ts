@@ -1,0 +1,37 @@
+/**
+ * The time that leases are measured in. The leader stamps each batch with it; nobody compares it with a wall clock.
+ *
+ * Two stamps are never further apart than the real time between them: every member goes on from the latest stamp that it
+ * knows, by its own monotonic clock, from the moment at which it learned of it. So no lease ends before its holder thinks so,
+ * whoever leads; and a new leader goes on where the last one was, rather than beginning every lease anew.
+ * (Ideas: Gray and Cheriton, "Leases", 1989; "lease timestamps" in LogCabin, thesis §6.4.1.)
+ */
+export class ClusterTime {
+  readonly #maxStepMs: number
+  #timeMs = 0
+  #seenAt: number
+
+  constructor(maxStepMs: number, now: number) {
+    this.#maxStepMs = maxStepMs
+    this.#seenAt = now
+  }
+
+  /** Whole milliseconds, rounded down: whoever compares for "later than" is never early. */
+  get ms(): number {
+    return Math.floor(this.#timeMs)
+  }
+
+  /**
+   * The monotonic clock says `now`. Not more than `maxStepMs` at once: a process that was stopped, and with it perhaps every
+   * holder on the same machine, wakes up to leases that can still be renewed. Slower than real time is always safe.
+   */
+  observe(now: number): void {
+    this.#timeMs += Math.min(Math.max(0, now - this.#seenAt), this.#maxStepMs)
+    this.#seenAt = now
+  }
+
+  /** A batch with this stamp was applied: it is at least so late, and has been for as long as the batch was under way. */
+  learn(stampMs: number): void {
+    if (stampMs > this.#timeMs) this.#timeMs = stampMs
+  }
+}
