@@ -82,7 +82,7 @@ export class Invariants {
 
   /** After a step of `id`. */
   check(status: RaftStatus, durable: StableLog): void {
-    const mirror = this.#follow(status.id, durable)
+    const mirror = this.follow(status.id, durable)
     demand(status.commit >= mirror.commit, () => `member ${status.id} takes back commit ${mirror.commit} (now ${status.commit})`)
     if (status.commit > this.highest) {
       // A change may have come into force in the same step, after it was counted by the old configuration.
@@ -114,7 +114,7 @@ export class Invariants {
     return isMajority(voters) && isMajority(votersOutgoing)
   }
 
-  #follow(id: MemberId, durable: StableLog): Mirror {
+  follow(id: MemberId, durable: StableLog): Mirror {
     const mirror = this.#mirrors.get(id) ?? {
       terms: [],
       base: 0,

@@ -60,6 +60,8 @@ export class World {
   readonly #traces: boolean
   #digest = 0
   #problem: Violation | undefined
+  /** Since the last look. */
+  readonly #stepped = new Set<Host>()
   isCalm = false
 
   constructor({ seed, keep, horizonMs, trace }: WorldOptions) {
@@ -121,7 +123,7 @@ export class World {
         send: (from, message) => this.#guard(() => this.#send(from, message)),
         opened: (opened) => this.#guard(() => this.#opened(opened)),
         died: (dead, error) => this.#guard(() => this.#died(dead, error)),
-        stepped: (stepped) => this.#guard(() => this.#check(stepped)),
+        stepped: (stepped) => this.#stepped.add(stepped),
         options: (own) => ({
           observer: {
             applied: (entry) => this.#guard(() => this.invariants.applied(own.id, entry, own.machine.digest)),
@@ -182,6 +184,7 @@ export class World {
     demand(isExpected, () => `member ${host.id} stops: ${error instanceof Error ? error.stack : String(error)}`)
     this.count(isDamage ? 'damaged disks' : 'dead disks')
     host.isDamaged ||= isDamage
+    if (host.node) this.invariants.follow(host.id, host.node.durable)
     host.crash(this.#chance.happens(0.5) ? 'process' : 'power')
     this.scheduler.after(20 + this.#chance.below(100), () => host.start())
   }
@@ -225,6 +228,8 @@ export class World {
           throw error
         })
       }
+      for (const host of this.#stepped) this.#guard(() => this.#check(host))
+      this.#stepped.clear()
       if (isDone()) return true
     }
     return false

@@ -70,8 +70,7 @@ export class Applier {
     if (entry.index <= this.#at.index) return
     const { state, observer, changeConfiguration, applied } = this.#ports
     const configuration = isConfChange(entry) ? changeConfiguration(entry) : this.#at.configuration
-    const isBatch = !isConfChange(entry) && entry.data.length > 0
-    const answers = isBatch ? state.apply(entry.data, entry.index) : NO_ANSWERS
+    const answers = isBatch(entry) ? state.apply(entry.data, entry.index) : NO_ANSWERS
     this.#at = { index: entry.index, configuration }
     observer.applied?.(entry)
     applied(entry, answers)
@@ -85,5 +84,8 @@ export class Applier {
     this.#ports.observer.restored?.(at.index)
   }
 }
+
+/** Neither a change of the members nor the empty entry that a leader begins with. */
+export const isBatch = (entry: Entry): boolean => !isConfChange(entry) && entry.data.length > 0
 
 const NO_ANSWERS: readonly Answer[] = Object.freeze([])

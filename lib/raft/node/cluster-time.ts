@@ -1,10 +1,10 @@
 /**
  * The time that leases are measured in. The leader stamps each batch with it; nobody compares it with a wall clock.
  *
- * Two stamps are never further apart than the real time between them: every member goes on from the latest stamp that it
- * knows, by its own monotonic clock, from the moment at which it learned of it. So no lease ends before its holder thinks so,
- * whoever leads; and a new leader goes on where the last one was, rather than beginning every lease anew.
- * (Ideas: Gray and Cheriton, "Leases", 1989; "lease timestamps" in LogCabin, thesis §6.4.1.)
+ * Two stamps are never further apart than the real time between them, so no lease ends before its holder thinks so, whoever
+ * leads: every member goes on from the latest stamp that it applied, by its own monotonic clock, from that moment on. A new leader
+ * therefore goes on where the last one was, rather than beginning every lease anew; and it stamps nothing before it has
+ * applied all that others stamped (`RaftNode`). Compare Gray and Cheriton, "Leases" (1989), and the thesis, §6.4.1.
  */
 export class ClusterTime {
   readonly #maxStepMs: number
@@ -30,8 +30,11 @@ export class ClusterTime {
     this.#seenAt = now
   }
 
-  /** A batch with this stamp was applied: it is at least so late, and has been for as long as the batch was under way. */
+  /**
+   * A batch with another member's stamp was applied. That member may have been slower than we are: we go back to its time, or
+   * our next stamp would be too far from its last.
+   */
   learn(stampMs: number): void {
-    if (stampMs > this.#timeMs) this.#timeMs = stampMs
+    this.#timeMs = stampMs
   }
 }

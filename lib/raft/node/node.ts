@@ -1,12 +1,12 @@
 import type { ConfChange } from '../core/conf-change.ts'
-import { type HardState, type MemberId, NONE, type Snapshot } from '../core/entry.ts'
+import { type Entry, type HardState, type MemberId, NONE, type Snapshot, type Term } from '../core/entry.ts'
 import type { Message, MsgSnap, StorageResponse } from '../core/messages.ts'
 import { RaftCore } from '../core/raft-core.ts'
 import type { Ready, Role } from '../core/ready.ts'
 import type { StableLog } from '../core/stable-log.ts'
 import type { RaftStatus } from '../core/status.ts'
 import type { RaftLog } from '../log/log.ts'
-import { type AppliedTo, Applier } from './applier.ts'
+import { type AppliedTo, Applier, isBatch } from './applier.ts'
 import type { Command } from './batch.ts'
 import { ClusterTime } from './cluster-time.ts'
 import { installSnapshot } from './install.ts'
@@ -17,6 +17,7 @@ import type { NodeObserver, PeerMessage } from './ports.ts'
 import { type ChangeDone, type CommandDone, Proposals } from './proposals.ts'
 import { type ReadDone, Reads } from './reads.ts'
 import type { ReplicatedState } from './replicated-state.ts'
+import type { Answer } from './sessions.ts'
 import { SnapshotReceiver } from './snapshot-receiver.ts'
 import { SnapshotSender } from './snapshot-sender.ts'
 import { SnapshotTaker } from './snapshot-taker.ts'
@@ -61,6 +62,9 @@ export class RaftNode {
   readonly #endTicks: () => void
   #role: Role = 'follower'
   #lead: MemberId = NONE
+  #term: Term
+  /** It leads, and knows the latest stamp there is: it has applied an entry of its own term, and so all before. */
+  #stamps = false
   #tick = 0
   #scheduled = false
   #stopped = false
@@ -91,12 +95,13 @@ export class RaftNode {
     })
     this.#time = new ClusterTime(settings.maxTimeStepMs, clock.monotonic())
     this.#time.learn(state.timeMs)
+    this.#term = hardState.term
     this.#applier = new Applier(
       {
         state,
         observer: this.#observer,
         changeConfiguration: (entry) => this.#core.applyConfChange(entry),
-        applied: (entry, answers) => this.#proposals.applied(entry, answers, this.#lead),
+        applied: (entry, answers) => this.#onApplied(entry, answers),
         respond: (response) => this.#deliver(response),
       },
       at,
@@ -272,6 +277,8 @@ export class RaftNode {
 
   #turn(): void {
     this.#time.observe(this.#options.clock.monotonic())
+    // First whether it leads: it may have been elected since the last turn, and know too little of the time yet.
+    this.#drain()
     this.#propose()
     this.#reads.ask(this.#core, { deadline: this.#deadline(), lead: this.#lead })
     this.#drain()
@@ -279,7 +286,6 @@ export class RaftNode {
     this.#drain()
     if (this.#applier.hasWork) this.#wake()
     if (this.#applier.isPaused) return
-    this.#time.learn(this.#state.timeMs)
     this.#reads.serve(this.#applier.at.index, this.#state.timeMs)
     if (!this.#writer.isInstalling) this.#taker.take({ ...this.#applier.at, pieces: () => this.#state.snapshot() })
   }
@@ -288,6 +294,7 @@ export class RaftNode {
   #propose(): void {
     const { maxBatchBytes, version } = this.#settings
     const isLeader = this.#role === 'leader'
+    if (isLeader && !this.#stamps) return
     if (isLeader && this.#writer.isBusy && this.#proposals.collectedBytes < maxBatchBytes) return
     if (!this.#proposals.hasCollected && !(isLeader && this.#isTimeDue())) return
     const stamp = { timeMs: this.#time.ms, version, maxBatchBytes, deadline: this.#deadline() }
@@ -308,6 +315,10 @@ export class RaftNode {
 
   /** See `Ready`, "with asynchronous storage". */
   #carryOut(ready: Ready): void {
+    if (ready.hardState && ready.hardState.term !== this.#term) {
+      this.#term = ready.hardState.term
+      this.#stamps = false
+    }
     if (ready.softState) this.#changeRole(ready.softState.role, ready.softState.lead)
     for (const message of ready.messages) this.#send(message)
     if (ready.storageAppend) this.#writer.enqueue(ready.storageAppend)
@@ -315,9 +326,16 @@ export class RaftNode {
     for (const readState of ready.readStates) this.#reads.answered(readState)
   }
 
+  #onApplied(entry: Entry, answers: readonly Answer[]): void {
+    if (!this.#stamps && isBatch(entry)) this.#time.learn(this.#state.timeMs)
+    if (this.#role === 'leader' && entry.term === this.#term) this.#stamps = true
+    this.#proposals.applied(entry, answers, this.#lead)
+  }
+
   #changeRole(role: Role, lead: MemberId): void {
     if (this.#role === 'leader' && role !== 'leader') this.#sender.dropAll()
     if (role !== this.#role || lead !== this.#lead) this.#reads.leaderChanged(lead)
+    if (role !== 'leader') this.#stamps = false
     this.#role = role
     this.#lead = lead
   }
@@ -342,6 +360,7 @@ export class RaftNode {
     await this.#taker.idle()
     const pieces = this.#pieces.get(snapshot)
     await installSnapshot({ log: this.#log, applier: this.#applier, pieces }, snapshot, follows)
+    this.#time.learn(this.#state.timeMs)
     this.#proposals.skippedTo(snapshot.index)
   }
 }

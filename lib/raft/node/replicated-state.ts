@@ -33,8 +33,8 @@ export class ReplicatedState {
   apply(data: Uint8Array, index: LogIndex): readonly Answer[] {
     const batch = decodeBatch(data)
     invariant(batch.version <= this.#settings.version, () => `entry ${index} needs version ${batch.version} of the transitions`)
-    // A new leader may stamp before it has applied all that the last one stamped.
-    if (batch.timeMs > this.#timeMs) this.#timeMs = batch.timeMs
+    invariant(batch.timeMs >= this.#timeMs, () => `cluster time goes back from ${this.#timeMs} to ${batch.timeMs}`)
+    this.#timeMs = batch.timeMs
     this.#machine.advanceTo(this.#timeMs)
     return batch.commands.map((_, place) => this.#answer(batch, place, index))
   }
