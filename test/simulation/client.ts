@@ -29,6 +29,8 @@ export interface Held {
 }
 
 const PATIENCE_MS = 120
+/** Long enough for the answer of a leader that was stopped, and does not know yet that there is another. */
+const READ_PATIENCE_MS = 700
 export const LEASE_MS = 150
 
 /** What the client asks for: a number of its session, or a new session. */
@@ -227,7 +229,7 @@ export class Client {
       })
     const there = delay()
     if (there !== undefined) scheduler.after(there, () => host?.call(act))
-    scheduler.after(PATIENCE_MS, () => {
+    scheduler.after(READ_PATIENCE_MS, () => {
       if (!isOver) this.#target = this.#chance.below(100)
       end(false)
     })

@@ -16,8 +16,8 @@ export class Snapshots {
   readonly #sliceBytes: number
   #current: SnapshotHeader | undefined
   #writing = false
-  /** How many read the snapshot at an index. */
-  readonly #readers = new Map<number, number>()
+  /** How many are about to read the snapshot at an index. */
+  readonly #opening = new Map<number, number>()
 
   constructor(
     disk: Disk,
@@ -45,8 +45,8 @@ export class Snapshots {
       if (isRefusal(header)) throw refused(header)
       const older = this.#current
       this.#current = header
-      // Who reads it removes it: it may be about to open the file.
-      if (older && !this.#readers.has(older.meta.index)) await this.#disk.remove(snapshotName(older.meta.index))
+      // Who is about to open it removes it.
+      if (older && !this.#opening.has(older.meta.index)) await this.#disk.remove(snapshotName(older.meta.index))
     } finally {
       this.#writing = false
     }
@@ -59,19 +59,29 @@ export class Snapshots {
   async *read(): AsyncGenerator<Uint8Array, void, void> {
     const header = this.#current
     if (!header) return
-    const { index } = header.meta
-    this.#readers.set(index, (this.#readers.get(index) ?? 0) + 1)
+    const chunks = readChunks(this.#disk, header)
     try {
-      yield* readChunks(this.#disk, header)
+      const first = await this.#open(header.meta.index, chunks)
+      if (first.done) return
+      yield first.value
+      yield* chunks
     } finally {
-      await this.#release(index)
+      await chunks.return()
     }
   }
 
-  async #release(index: number): Promise<void> {
-    const others = (this.#readers.get(index) ?? 1) - 1
-    if (others > 0) this.#readers.set(index, others)
-    else this.#readers.delete(index)
-    if (others === 0 && this.#current?.meta.index !== index) await this.#disk.remove(snapshotName(index))
+  /** A file that is open can be removed; one that is about to be opened must not be. */
+  async #open(index: number, chunks: AsyncGenerator<Uint8Array, void, void>): Promise<IteratorResult<Uint8Array, void>> {
+    this.#opening.set(index, (this.#opening.get(index) ?? 0) + 1)
+    try {
+      return await chunks.next()
+    } finally {
+      const others = (this.#opening.get(index) ?? 1) - 1
+      this.#opening.set(index, others)
+      if (others === 0) {
+        this.#opening.delete(index)
+        if (this.#current?.meta.index !== index) await this.#disk.remove(snapshotName(index))
+      }
+    }
   }
 }
