@@ -31,15 +31,27 @@ export class Operator {
       case 'crash':
         this.#crash(host, fault)
         break
+      case 'crash-leader':
+        this.#crash(this.#world.leader() ?? host, fault)
+        break
       case 'crash-all':
         for (const each of hosts) this.#crash(each, fault)
         break
       case 'pause':
         host.pausedUntil = scheduler.now + fault.lastsMs
         break
+      case 'pause-leader': {
+        // Long enough for another to be elected.
+        const leader = this.#world.leader() ?? host
+        leader.pausedUntil = scheduler.now + 100 + fault.lastsMs
+        break
+      }
       case 'cut':
         network.cut(host.id, other.id)
         end(() => network.mend(host.id, other.id))
+        break
+      case 'split':
+        this.#split(fault)
         break
       case 'isolate':
         this.#isolate(host, fault)
@@ -75,7 +87,11 @@ export class Operator {
         this.#world.leader()?.call((node) => node.transferLeadership(other.id))
         break
       case 'change':
-        if (this.#world.profile.changes) this.#change(fault)
+        if (!this.#world.profile.changes) break
+        this.#change(fault)
+        // Often a second one follows before the first is done.
+        if (fault.whom % 2 === 0)
+          scheduler.after(this.#chance.below(30), () => this.#world.isCalm || this.#change({ ...fault, draw: 1 - fault.draw }))
         break
       case 'wall-clock':
         host.wallJump += (fault.draw - 0.5) * 1e9
@@ -103,6 +119,18 @@ export class Operator {
         network.mend(other.id, host.id)
       })
     }
+  }
+
+  /** In two: nothing goes from one side to the other. */
+  #split({ lastsMs }: Fault): void {
+    const { hosts, network, scheduler } = this.#world
+    const isHere = hosts.map(() => this.#chance.happens(0.5))
+    for (const [i, one] of hosts.entries())
+      for (const [j, other] of hosts.entries()) {
+        if (isHere[i] === isHere[j]) continue
+        network.cut(one.id, other.id)
+        scheduler.after(100 + lastsMs, () => network.mend(one.id, other.id))
+      }
   }
 
   /** One disk at a time, and never so that a majority would need it. */

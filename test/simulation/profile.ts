@@ -50,8 +50,11 @@ export function profileOf(seed: number): Profile {
 export type FaultKind =
   | 'crash'
   | 'crash-all'
+  | 'crash-leader'
   | 'pause'
+  | 'pause-leader'
   | 'cut'
+  | 'split'
   | 'isolate'
   | 'isolate-leader'
   | 'slow-disk'
@@ -79,6 +82,12 @@ const KINDS: readonly FaultKind[] = [
   'crash',
   'crash',
   'crash-all',
+  'crash-leader',
+  'crash-leader',
+  'pause-leader',
+  'pause-leader',
+  'split',
+  'split',
   'pause',
   'pause',
   'cut',
