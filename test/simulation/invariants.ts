@@ -36,6 +36,8 @@ export class Invariants {
   readonly #digests = new Map<number, number>()
   readonly #mirrors = new Map<MemberId, Mirror>()
   readonly #votes = new Map<string, MemberId>()
+  /** The highest index that was committed in each term. */
+  readonly #committedIn = new Map<number, number>()
   highest = 1
   highestApplied = 0
 
@@ -90,6 +92,7 @@ export class Invariants {
       const enough = configurations.some((configuration) => this.#isDurable(status.commit, configuration))
       demand(enough, () => `member ${status.id} takes ${status.commit} for committed, but no majority has it on its disk`)
       this.highest = status.commit
+      this.#committedIn.set(status.term, status.commit)
     }
     mirror.commit = status.commit
     mirror.configuration = status.configuration
@@ -101,10 +104,12 @@ export class Invariants {
     demand(leader === undefined || leader === id, () => `election safety: ${leader} and ${id} lead in term ${term}`)
     if (leader !== undefined) return
     this.#leaders.set(term, id)
-    demand(
-      lastIndex > this.highest,
-      () => `leader completeness: leader ${id} of term ${term} ends at ${lastIndex}, ${this.highest} is committed`,
-    )
+    // A leader that was elected while another of a later term was at work needs to have only what was committed before its own.
+    for (const [earlier, commit] of this.#committedIn)
+      demand(
+        earlier >= term || lastIndex > commit,
+        () => `leader completeness: leader ${id} of term ${term} ends at ${lastIndex}, ${commit} is committed`,
+      )
   }
 
   /** Committed means: on the disks of a majority, of each half of a joint configuration. */

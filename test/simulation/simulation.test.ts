@@ -43,7 +43,7 @@ describe('worlds', () => {
 })
 
 /** Leases that ended early, time that went back, commits under two configurations. */
-const ONCE_FAILED: readonly number[] = [25, 80, 108, 160, 196, 393, 706]
+const ONCE_FAILED: readonly number[] = [25, 80, 108, 160, 196, 393, 706, 1245]
 
 const from = (first: number): readonly number[] => Array.from({ length: isLong ? 2000 : 150 }, (_, place) => first + place)
 

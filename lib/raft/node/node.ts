@@ -172,13 +172,13 @@ export class RaftNode {
       done(notExecuted('not-leader', NONE))
       return
     }
-    this.#proposals.proposeChange(this.#core, change, { deadline: this.#deadline(), done })
+    this.#guard(() => this.#proposals.proposeChange(this.#core, change, { deadline: this.#deadline(), done }))
     this.#wake()
   }
 
   transferLeadership(to: MemberId): void {
     if (this.#stopped) return
-    this.#core.transferLeader(to)
+    this.#guard(() => this.#core.transferLeader(to))
     this.#wake()
   }
 
