@@ -21,12 +21,20 @@ const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
   middleware: ['store', 'runtime', 'events', 'lock', 'idempotency'],
   adapters: ['store', 'runtime', 'events', 'idempotency', 'stores'],
   testing: ['store', 'runtime'],
+  // The engine knows no locks; of the runtime it sees the ports.
+  raft: ['runtime'],
 }
 /** `stores` sees only the transitions of `lock` and `idempotency`: what is above the store is none of its business. */
 const STORES_SEE = /^(lock|idempotency)\/transitions\.ts$/
 
 /** Decided without I/O, clock or chance: the same on every machine and on replay. */
-const PURE = [/^store\//, /^lock\/(transitions|pool|queue)\.ts$/, /^idempotency\/transitions\.ts$/, /^stores\/transition\.ts$/]
+const PURE = [
+  /^store\//,
+  /^lock\/(transitions|pool|queue)\.ts$/,
+  /^idempotency\/transitions\.ts$/,
+  /^stores\/transition\.ts$/,
+  /^raft\/core\//,
+]
 const IMPURE =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bset(Timeout|Interval|Immediate)\b|\bprocess\.|\bconsole\./
 const TIME_AND_CHANCE = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bset(Timeout|Interval|Immediate)\b/

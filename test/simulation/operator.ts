@@ -1,0 +1,202 @@
+import type { ConfChange, MemberChange } from '../../lib/raft/core/conf-change.ts'
+import type { MemberId } from '../../lib/raft/core/entry.ts'
+import type { Chance } from './chance.ts'
+import type { Operation } from './disk.ts'
+import type { Host } from './host.ts'
+import type { Fault } from './profile.ts'
+import type { World } from './world.ts'
+
+/** The most members that ever are in a world. */
+const MOST_HOSTS = 9
+
+/** Makes the faults happen and ends them; adds and removes members, and replaces those whose disks are damaged. */
+export class Operator {
+  readonly #world: World
+  readonly #chance: Chance
+  #hasFlipped = false
+
+  constructor(world: World, chance: Chance) {
+    this.#world = world
+    this.#chance = chance
+  }
+
+  act(fault: Fault): void {
+    const { hosts, scheduler, network } = this.#world
+    const host = hosts[fault.who % hosts.length] as Host
+    const other = hosts[fault.whom % hosts.length] as Host
+    const end = (undo: () => void): void => scheduler.after(fault.lastsMs, undo)
+    this.#world.log(`${fault.kind} ${host.id} ${other.id}`)
+    this.#world.count(fault.kind)
+    switch (fault.kind) {
+      case 'crash':
+        this.#crash(host, fault)
+        break
+      case 'crash-leader':
+        this.#crash(this.#world.leader() ?? host, fault)
+        break
+      case 'crash-all':
+        for (const each of hosts) this.#crash(each, fault)
+        break
+      case 'pause':
+        host.pausedUntil = scheduler.now + fault.lastsMs
+        break
+      case 'pause-leader': {
+        // Long enough for another to be elected.
+        const leader = this.#world.leader() ?? host
+        leader.pausedUntil = scheduler.now + 100 + fault.lastsMs
+        break
+      }
+      case 'cut':
+        network.cut(host.id, other.id)
+        end(() => network.mend(host.id, other.id))
+        break
+      case 'split':
+        this.#split(fault)
+        break
+      case 'isolate':
+        this.#isolate(host, fault)
+        break
+      case 'isolate-leader':
+        this.#isolate(this.#world.leader() ?? host, fault)
+        break
+      case 'slow-disk':
+        host.slowness = 5 + fault.draw * 60
+        end(() => {
+          host.slowness = 1
+        })
+        break
+      case 'eio':
+        host.disk.fail({ operation: this.#operation(fault), code: 'EIO', after: Math.floor(fault.draw * 7) })
+        break
+      case 'enospc':
+        host.disk.capacityBytes = host.usedBytes + Math.floor(fault.draw * 12_000)
+        end(() => {
+          host.disk.capacityBytes = Number.POSITIVE_INFINITY
+        })
+        break
+      case 'flip':
+        this.#flip(host, fault)
+        break
+      case 'loss':
+        network.extraLoss = fault.draw * 0.4
+        end(() => {
+          network.extraLoss = 0
+        })
+        break
+      case 'transfer':
+        this.#world.leader()?.call((node) => node.transferLeadership(other.id))
+        break
+      case 'change':
+        if (!this.#world.profile.changes) break
+        this.#change(fault)
+        // Often a second one follows before the first is done.
+        if (fault.whom % 2 === 0)
+          scheduler.after(this.#chance.below(30), () => this.#world.isCalm || this.#change({ ...fault, draw: 1 - fault.draw }))
+        break
+      case 'wall-clock':
+        host.wallJump += (fault.draw - 0.5) * 1e9
+        break
+    }
+  }
+
+  #operation({ whom }: Fault): Operation {
+    const operations: readonly Operation[] = ['write', 'write', 'write', 'sync', 'rename', 'syncDirectory', 'preallocate', 'read']
+    return operations[whom % operations.length] as Operation
+  }
+
+  #crash(host: Host, { draw, lastsMs }: Fault): void {
+    host.crash(draw < 0.4 ? 'process' : 'power')
+    this.#world.scheduler.after(lastsMs * (0.2 + this.#chance.fraction()), () => host.start())
+  }
+
+  #isolate(host: Host, { lastsMs, draw }: Fault): void {
+    const { hosts, network, scheduler } = this.#world
+    for (const other of hosts) {
+      if (draw < 0.66) network.cut(host.id, other.id)
+      if (draw > 0.33) network.cut(other.id, host.id)
+      scheduler.after(lastsMs, () => {
+        network.mend(host.id, other.id)
+        network.mend(other.id, host.id)
+      })
+    }
+  }
+
+  /** In two: nothing goes from one side to the other. */
+  #split({ lastsMs }: Fault): void {
+    const { hosts, network, scheduler } = this.#world
+    const isHere = hosts.map(() => this.#chance.happens(0.5))
+    for (const [i, one] of hosts.entries())
+      for (const [j, other] of hosts.entries()) {
+        if (isHere[i] === isHere[j]) continue
+        network.cut(one.id, other.id)
+        scheduler.after(100 + lastsMs, () => network.mend(one.id, other.id))
+      }
+  }
+
+  /** One disk at a time, and never so that a majority would need it. */
+  #flip(host: Host, fault: Fault): void {
+    if (this.#hasFlipped || this.#world.profile.changes || this.#world.profile.founders < 3 || !host.isUp) return
+    this.#hasFlipped = true
+    host.crash(fault.draw < 0.5 ? 'process' : 'power')
+    host.flip()
+    this.#world.scheduler.after(20 + fault.lastsMs, () => host.start())
+    this.#mend()
+  }
+
+  /** Whoever has a damaged disk is removed, and another comes in its place, under a new id. */
+  #mend(): void {
+    const { scheduler, hosts } = this.#world
+    scheduler.after(60, () => this.#mend())
+    const damaged = hosts.find(({ isDamaged }) => isDamaged)
+    const leader = this.#world.leader()
+    const configuration = leader?.node?.status().configuration
+    if (!damaged || !leader || !configuration) return
+    const isMember = configuration.voters.includes(damaged.id)
+    if (isMember) this.#propose(leader, [{ type: 'remove', id: damaged.id }])
+    else if (configuration.voters.length < this.#world.profile.founders) {
+      const fresh = hosts.find(({ id }) => id > this.#world.profile.founders) ?? this.#world.addHost('join')
+      this.#propose(leader, [{ type: 'add-voter', id: fresh.id }])
+    }
+  }
+
+  #change({ draw, who }: Fault): void {
+    const leader = this.#world.leader()
+    const configuration = leader?.node?.status().configuration
+    if (!leader || !configuration) return
+    const { voters, learners } = configuration
+    const victim = voters[who % voters.length] as MemberId
+    const isSpare = voters.length > 1
+    if (draw < 0.3) this.#propose(leader, [{ type: 'add-voter', id: this.#outsider(voters) }])
+    else if (draw < 0.45) this.#propose(leader, [{ type: 'add-learner', id: this.#outsider([...voters, ...learners]) }])
+    else if (draw < 0.6 && learners[0]) this.#propose(leader, [{ type: 'add-voter', id: learners[0] }])
+    else if (draw < 0.8 && isSpare) this.#propose(leader, [{ type: 'remove', id: victim }])
+    else if (isSpare) {
+      // Most of them at once: a majority of the new members alone is far from one of the old.
+      const victims = voters.filter((_, place) => (place + who) % voters.length < voters.length / 2 + 0.5)
+      const fresh = victims.map((): MemberChange => ({ type: 'add-voter', id: this.#outsider(voters) }))
+      this.#propose(leader, [...fresh, ...victims.map((id): MemberChange => ({ type: 'remove', id }))])
+    }
+  }
+
+  #outsider(members: readonly MemberId[]): MemberId {
+    const { hosts } = this.#world
+    const spare = hosts.find(({ id }) => !members.includes(id))
+    if (hosts.length < MOST_HOSTS && (!spare || this.#chance.happens(0.6))) return this.#world.addHost('join').id
+    return (spare ?? (hosts.at(-1) as Host)).id
+  }
+
+  #propose(leader: Host, changes: readonly MemberChange[]): void {
+    const change: ConfChange = { transition: 'auto', changes, context: '' }
+    leader.call((node) => node.changeMembers(change, ({ outcome }) => this.#world.count(`change ${outcome}`)))
+  }
+
+  /** Everything that can be repaired is. */
+  calm(): void {
+    for (const host of this.#world.hosts) {
+      host.disk.capacityBytes = Number.POSITIVE_INFINITY
+      host.slowness = 1
+      host.pausedUntil = 0
+      host.start()
+    }
+  }
+}
