@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { crypto } from '../runtime/crypto.ts'
 import { AlonceError, isAlonceError } from '../store/errors.ts'
 import { canonicalKey, escapePart, type KeyPart } from '../store/key.ts'
 import type { RecordKey } from '../store/record.ts'
@@ -76,4 +76,4 @@ export interface DownstreamKey {
 export const downstreamKeyOf = ({ record, epoch, name, generation }: DownstreamKey): string =>
   digest(canonicalKey(['downstream', record, epoch, name, generation]))
 
-const digest = (text: string): string => hash('sha256', text, 'base64url')
+const digest = (text: string): string => crypto().hash('sha256', text, 'base64url')

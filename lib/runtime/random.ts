@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { crypto } from './crypto.ts'
 
 export interface Random {
   /** An unguessable id of at most 24 characters, safe in any key. */
@@ -8,6 +8,6 @@ export interface Random {
 }
 
 export const systemRandom: Random = {
-  id: () => randomBytes(15).toString('base64url'),
+  id: () => crypto().randomBytes(15).toString('base64url'),
   fraction: () => Math.random(),
 }
