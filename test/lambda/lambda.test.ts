@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Deployment } from './environment.ts'
-import { LambdaFunction } from './lambda.ts'
-import { runtimeClient } from './runtime-client.ts'
+import type { Deployment } from '../../dev/lambda/environment.ts'
+import { LambdaFunction } from '../../dev/lambda/lambda.ts'
+import { runtimeClient } from '../../dev/lambda/runtime-client.ts'
 
 /** The stage on which functions/ are tried: AWS's runtime client is made to do what Lambda does to it. */
 const HANDLER = `

@@ -1,7 +1,7 @@
 import { type DynamodbProxy, startDynamodbProxy } from '../../demo/dynamodb-proxy.ts'
 import type { Transit } from '../../demo/transit.ts'
-import type { Connection, Environment } from './environment.ts'
-import type { Invocation } from './runtime-api.ts'
+import type { Connection, Environment } from '../../dev/lambda/environment.ts'
+import type { Invocation } from '../../dev/lambda/runtime-api.ts'
 
 /** A request of an environment on its way: not yet `sent` on to its server, or `applied` there and not yet answered. */
 export interface Passage {

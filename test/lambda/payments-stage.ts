@@ -6,11 +6,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type JournalEntry, readJournal } from '../../demo/journal.ts'
 import { startLedger } from '../../demo/ledger.ts'
 import { postEvent } from '../../demo/post-event.ts'
+import type { Deployment, Outcome } from '../../dev/lambda/environment.ts'
+import { LambdaFunction } from '../../dev/lambda/lambda.ts'
 import type { Answer } from '../../functions/payments/handler.ts'
 import type { Payment } from '../../functions/payments/payment.ts'
 import { localConfig, testTable } from '../support/dynamodb-table.ts'
-import type { Deployment, Outcome } from './environment.ts'
-import { LambdaFunction } from './lambda.ts'
 import { DYNAMODB, type Hazard, Network, PROVIDER } from './network.ts'
 
 /** The function's time-out, and so the lease less one second. */

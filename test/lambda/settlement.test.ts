@@ -3,14 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ScheduledEvent } from 'aws-lambda'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LostInTransit } from '../../demo/transit.ts'
+import { bundleFunction, type TaskRoot } from '../../dev/lambda/bundle.ts'
+import type { Outcome } from '../../dev/lambda/environment.ts'
+import { LambdaFunction } from '../../dev/lambda/lambda.ts'
+import { runtimeClient } from '../../dev/lambda/runtime-client.ts'
 import type { Settled } from '../../functions/settlement/handler.ts'
 import { dynamodbMissing, localConfig, testTable } from '../support/dynamodb-table.ts'
 import { type OrdersTable, ordersTable } from '../support/orders-table.ts'
-import { bundleFunction, type TaskRoot } from './bundle.ts'
-import type { Outcome } from './environment.ts'
-import { LambdaFunction } from './lambda.ts'
 import { DYNAMODB, type Hazard, Network } from './network.ts'
-import { runtimeClient } from './runtime-client.ts'
 
 /** The shortest lease that DynamoDB's clock allows; Lambda's retries, a minute away, are shortened with it. */
 const LEASE_MS = 3000

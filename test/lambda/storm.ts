@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Chance } from '../../demo/chance.ts'
 import { LostInTransit } from '../../demo/transit.ts'
+import type { Invocation } from '../../dev/lambda/runtime-api.ts'
 import type { Hazard, Passage } from './network.ts'
-import type { Invocation } from './runtime-api.ts'
 
 /**
  * - `kill`: its process dies here;

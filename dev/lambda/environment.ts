@@ -18,10 +18,14 @@ export interface Deployment {
   /** How long after its deadline an invocation is killed. Default: 700 ms, the most that was seen on Lambda. */
   readonly killDelayMs?: number
   readonly variables?: Variables
+  /** Modules that are loaded before the runtime client. */
+  readonly preload?: readonly string[]
   /** Ways to the world that are this environment's own: their addresses go into its variables. */
   readonly connect?: (environment: Environment) => Promise<Connection>
   /** Told right before an invocation is handed out. */
   readonly onStart?: (environment: Environment, invocation: Invocation) => void
+  /** Told of what the function prints, as it comes. */
+  readonly onOutput?: (environment: Environment, text: string) => void
 }
 export interface Variables {
   readonly [name: string]: string
@@ -118,12 +122,16 @@ export class Environment {
   }
 
   async #start(): Promise<void> {
-    const { taskRoot } = this.#deployment
+    const { taskRoot, preload = [] } = this.#deployment
     const [address, connection] = await Promise.all([this.#api.open(), this.#deployment.connect?.(this)])
     this.#connection = connection
-    const args = ['--import', STAND_IN, runtimeClient(), 'index.handler']
+    const args = [STAND_IN, ...preload].flatMap((module) => ['--import', module])
     const env = variablesOf(this.#deployment, { ...connection?.variables, AWS_LAMBDA_RUNTIME_API: address })
-    const child = spawn(process.execPath, args, { cwd: taskRoot, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...args, runtimeClient(), 'index.handler'], {
+      cwd: taskRoot,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#process = child
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => this.#write(String(data)))
     child.once('exit', (code, signal) => {
@@ -180,6 +188,7 @@ export class Environment {
 
   #write(text: string): void {
     this.#log = (this.#log + text).slice(-MAX_LOG_CHARS)
+    this.#deployment.onOutput?.(this, text)
   }
 }
 

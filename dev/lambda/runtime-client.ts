@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync
 import { join } from 'node:path'
 
 const PACKAGE = join(import.meta.dirname, 'runtime-client')
+const FOLDER = 'dev/lambda/runtime-client'
 const INSTALLED = join(PACKAGE, 'node_modules')
 const FILES = ['package.json', 'package-lock.json', '.npmrc']
 
@@ -13,10 +14,13 @@ const FILES = ['package.json', 'package-lock.json', '.npmrc']
  *
  * @returns the program
  */
-export function runtimeClient(): string {
-  if (installedVersion() !== wantedVersion()) install()
+export function runtimeClient(say: Say = console.log): string {
+  if (installedVersion() !== wantedVersion()) install(say)
   return join(INSTALLED, 'aws-lambda-ric/index.mjs')
 }
+
+/** Where it is told what takes so long. */
+export type Say = (text: string) => void
 
 interface Manifest {
   readonly version?: string
@@ -33,13 +37,15 @@ function installedVersion(): string | undefined {
 }
 
 /** In a folder beside it first: whoever is interrupted, or does the same at the same moment, leaves nothing half-done. */
-function install(): void {
+function install(say: Say): void {
   const folder = mkdtempSync(join(PACKAGE, 'node_modules-'))
   try {
     for (const file of FILES) copyFileSync(join(PACKAGE, file), join(folder, file))
-    console.log("Installing AWS's runtime client for the tests of functions/, once: npm ci in test/lambda/runtime-client")
+    say(`Installing AWS's runtime client (aws-lambda-ric ${wantedVersion()}) from npm's registry into ${FOLDER}, once …`)
+    const from = performance.now()
     const npm = spawnSync('npm', ['ci'], { cwd: folder, encoding: 'utf8', env: ownNpm(process.env) })
     if (npm.status !== 0) throw new Error(sayWhy(npm.error?.message ?? npm.stderr))
+    say(`… installed in ${((performance.now() - from) / 1000).toFixed(1)} s`)
     if (installedVersion() === wantedVersion()) return
     rmSync(INSTALLED, { recursive: true, force: true })
     renameSync(join(folder, 'node_modules'), INSTALLED)
@@ -49,8 +55,8 @@ function install(): void {
 }
 
 const sayWhy = (details: string): string =>
-  `AWS's runtime client (aws-lambda-ric ${wantedVersion()}) could not be installed, so the functions can't be tried under it. ` +
-  `Is npm's registry within reach? \`npm ci\` in test/lambda/runtime-client does the same.\n${details.trim()}`
+  `AWS's runtime client (aws-lambda-ric ${wantedVersion()}) could not be installed, so functions/ can't run under it. ` +
+  `Is npm's registry within reach? \`npm ci\` in ${FOLDER} does the same.\n${details.trim()}`
 
 /** Without the settings that `npm test` hands to what it runs: they are the root package's. */
 const ownNpm = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
