@@ -9,6 +9,7 @@ import type {
   OnceRetire,
   Replies,
 } from '../store/command.ts'
+import { interventionOf, isOwnStep } from '../store/intervention.ts'
 import type { Fence, OnceRecord } from '../store/record.ts'
 import type { Transitioned } from '../store/store.ts'
 import { DAY_MS, type Moment } from '../store/time.ts'
@@ -62,6 +63,7 @@ function begin(record: OnceRecord | undefined, command: OnceBegin, moment: Momen
     retired: record?.retired ?? {},
     // Who is taken over, or outlived by its retention, is marked as gone: its late begin must not bring it back (V3).
     tombstone: record?.owner === undefined ? record?.tombstone : { owner: record.owner, atMs: moment.earliest },
+    intervention: record?.intervention,
     purgeAtMs: hold ? undefined : moment.latest + Math.max(command.leaseMs, command.retainMs) + DAY_MS,
   }
   return next(begun, started(begun, record?.status === 'in-progress'))
@@ -157,9 +159,12 @@ function abandon(record: OnceRecord | undefined, command: OnceAbandon, moment: M
 }
 
 function forget(record: OnceRecord | undefined, command: OnceForget, moment: Moment): Transitioned<OnceRecord> {
-  if (!record || record.status === undefined || record.fence !== command.fence) return same(record, { outcome: 'unchanged' })
-  const tombstone = { owner: record.owner ?? '', atMs: moment.earliest, reason: command.reason ?? 'forgotten' }
-  const cleared = { ...freed(record, tombstone, moment), attempt: 0, checkpoints: {}, fingerprint: undefined }
+  if (!record || record.status === undefined || record.fence !== command.fence) {
+    return same(record, { outcome: record && isOwnStep(record, command, moment) ? 'forgotten' : 'unchanged' })
+  }
+  const intervention = interventionOf(command, moment, 'forgotten')
+  const tombstone = { owner: record.owner ?? '', atMs: moment.earliest, reason: intervention.reason }
+  const cleared = { ...freed(record, tombstone, moment), intervention, attempt: 0, checkpoints: {}, fingerprint: undefined }
   return next({ ...cleared, epoch: record.fence, retired: {} }, { outcome: 'forgotten' })
 }
 

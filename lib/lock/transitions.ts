@@ -1,5 +1,6 @@
 import type { LockAcquire, LockBreak, LockCommand, LockRelease, LockRenew, Obstacle, Replies } from '../store/command.ts'
 import { invariant } from '../store/errors.ts'
+import { interventionOf, isOwnStep } from '../store/intervention.ts'
 import type { Fence, Holder, LockRecord, Tombstone, Waiter } from '../store/record.ts'
 import type { Transitioned } from '../store/store.ts'
 import { DAY_MS, type Moment } from '../store/time.ts'
@@ -45,7 +46,7 @@ function acquire(record: LockRecord | undefined, command: LockAcquire, moment: M
   if (!queued && isGhost(record, command.owner, moment)) return same(record, { outcome: 'stale' })
 
   const expiresAtMs = moment.latest + command.leaseMs
-  const fence = ((record?.fence ?? moment.seed) + 1) as Fence
+  const fence = Math.max((record?.fence ?? moment.seed) + 1, moment.leastFence ?? 0) as Fence
   const head = { kind: 'lock', fence, version: (record?.version ?? moment.seed) + 1 } as const
   const granted = command.share
     ? sharedGrant(record, command, { head, moment })
@@ -60,7 +61,8 @@ function acquire(record: LockRecord | undefined, command: LockAcquire, moment: M
   // Who is taken over from is marked as gone: its late acquire must not bring it back (V3). One mark serves for all of them,
   // because its time is later than that of any sending of theirs.
   const tombstone = dead === undefined ? record?.tombstone : { owner: dead, atMs: moment.earliest, reason: 'taken over' }
-  return next({ ...granted, tombstone }, { outcome: 'acquired', fence, expiresAtMs, tookOver: dead !== undefined })
+  const { intervention } = record ?? {}
+  return next({ ...granted, tombstone, intervention }, { outcome: 'acquired', fence, expiresAtMs, tookOver: dead !== undefined })
 }
 
 type GrantedHead = Pick<LockRecord, 'kind' | 'fence' | 'version'>
@@ -173,8 +175,12 @@ function handedOver(record: LockRecord, tombstone: Tombstone, moment: Moment): L
 function breakLock(record: LockRecord | undefined, command: LockBreak, moment: Moment): Transitioned<LockRecord> {
   const member = Object.entries(record?.pool?.members ?? {}).find(([, { fence }]) => fence === command.fence)
   const owner = record?.holder && record.fence === command.fence ? record.holder.owner : member?.[0]
-  if (!record || owner === undefined) return same(record, { outcome: 'unchanged' })
-  const broken = freed(record, { owner, atMs: moment.earliest, reason: command.reason ?? 'broken' })
+  if (!record || owner === undefined) {
+    return same(record, { outcome: record && isOwnStep(record, command, moment) ? 'broken' : 'unchanged' })
+  }
+  const intervention = interventionOf(command, moment, 'broken')
+  const { reason } = intervention
+  const broken = { ...freed(record, { owner, atMs: moment.earliest, reason }), intervention }
   const { pool } = record
   return next(member && pool ? { ...broken, pool: without(pool, owner) } : broken, { outcome: 'broken' })
 }

@@ -47,6 +47,8 @@ export interface LockBreak extends Addressed {
   readonly type: 'lock.break'
   readonly fence: Fence
   readonly reason?: string | undefined
+  /** Who sends it, for people. */
+  readonly by?: string | undefined
 }
 
 export interface OnceBegin extends Addressed {
@@ -90,6 +92,8 @@ export interface OnceForget extends Addressed {
   readonly type: 'once.forget'
   readonly fence: Fence
   readonly reason?: string | undefined
+  /** Who sends it, for people. */
+  readonly by?: string | undefined
 }
 
 /**
@@ -155,6 +159,17 @@ export interface Replies {
   readonly 'once.abandon': { readonly outcome: 'abandoned' | 'completed' } | Lost | Gone
   readonly 'once.forget': { readonly outcome: 'forgotten' | 'unchanged' }
 }
+
+export type Granted = Extract<Replies['lock.acquire'], { readonly outcome: 'acquired' }>
+
+/** What several acquires came to together: a grant for each, or none and why. `index` is that of the refused command. */
+export type AcquiredAll =
+  | { readonly outcome: 'acquired'; readonly grants: readonly Granted[] }
+  | {
+      readonly outcome: 'refused'
+      readonly index: number
+      readonly reply: Exclude<Replies['lock.acquire'], Granted | Queued>
+    }
 
 export interface Started {
   readonly outcome: 'started'

@@ -17,6 +17,8 @@ interface Head {
   readonly version: number
   /** The last release: a command of its owner, or one first sent before it, is a ghost. */
   readonly tombstone?: Tombstone | undefined
+  /** The last time that an operator stepped in. It outlives the tombstone, which the next release replaces. */
+  readonly intervention?: Intervention | undefined
   /** Epoch milliseconds after which the store may delete the record; `undefined` means never. */
   readonly purgeAtMs?: number | undefined
 }
@@ -27,6 +29,17 @@ export interface Tombstone {
   readonly atMs: number
   /** Why an operator broke or forgot it. */
   readonly reason?: string | undefined
+}
+
+/** What an operator did to the record, for those who ask later. */
+export interface Intervention {
+  /** Of the grant or attempt that was ended. */
+  readonly fence: Fence
+  readonly reason: string
+  /** Who it was, by their own word. */
+  readonly by?: string | undefined
+  /** The latest time, by the store's clock, at which it can have happened. */
+  readonly atMs: number
 }
 
 export interface LockRecord extends Head {

@@ -64,7 +64,8 @@ export function oneBeliever(played: readonly Played[]): void {
   const granted = new Map<string, Share | undefined>()
   for (const step of played) {
     const { command, reply, after } = step
-    if (step.deleted || reply.outcome === 'broken' || reply.outcome === 'forgotten') believers.clear()
+    const ended = (reply.outcome === 'broken' || reply.outcome === 'forgotten') && after !== step.before
+    if (step.deleted || ended) believers.clear()
     if (ENDINGS.has(command.type)) believers.delete(command.owner)
     const next = isHandOver(step) && after?.kind === 'lock' ? after.holder : undefined
     if (next) {
@@ -251,9 +252,12 @@ function succeeded({ command, reply, after }: Played): boolean {
     case 'in-progress':
       return !own && runners(after).length > 0
     case 'broken':
-      return !('fence' in command && runners(after).some(({ fence }) => fence === command.fence))
     case 'forgotten':
-      return after !== undefined && ownerOf(after) === undefined
+      return (
+        'fence' in command &&
+        after?.intervention?.fence === command.fence &&
+        !runners(after).some(({ fence }) => fence === command.fence)
+      )
     default:
       return true
   }

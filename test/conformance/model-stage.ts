@@ -275,7 +275,7 @@ export class ModelStage {
       case 'lock.release':
         return { type: 'lock.release', ...common, hint: this.#hintFor(owner) }
       case 'lock.break':
-        return { type: 'lock.break', ...common, owner: 'operator', fence, reason: payload }
+        return { type: 'lock.break', ...common, owner: 'operator', fence, reason: payload, by: owner }
       case 'once.begin':
         return { type: 'once.begin', ...common, leaseMs, retainMs: 30_000, fingerprint: payload, hold, label: payload }
       case 'once.reconcile':
@@ -293,7 +293,7 @@ export class ModelStage {
       case 'once.abandon':
         return { type: 'once.abandon', ...common }
       case 'once.forget':
-        return { type: 'once.forget', ...common, owner: 'operator', fence, reason: payload }
+        return { type: 'once.forget', ...common, owner: 'operator', fence, reason: payload, by: owner }
     }
   }
 }

@@ -104,7 +104,8 @@ function written({ command, after }: Observed): { readonly earliest: readonly nu
   const retained =
     after.kind === 'once' && 'retainMs' in command ? [after.retainUntilMs && after.retainUntilMs - command.retainMs] : []
   const purged = after.purgeAtMs === undefined ? [] : [after.purgeAtMs - DAY_MS]
-  const latest = [...lengths, ...signs, ...claims, ...retained, ...purged].filter((ms) => ms !== undefined)
+  const noted = 'by' in command ? [after.intervention?.atMs] : []
+  const latest = [...lengths, ...signs, ...claims, ...retained, ...purged, ...noted].filter((ms) => ms !== undefined)
   return { earliest: after.tombstone ? [after.tombstone.atMs] : [], latest }
 }
 

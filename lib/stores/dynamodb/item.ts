@@ -3,6 +3,7 @@ import {
   type AlonceRecord,
   type Crashed,
   type Fence,
+  type Intervention,
   type LockRecord,
   type OnceRecord,
   type RecordKey,
@@ -28,6 +29,7 @@ export { memberName, number, present, text } from './optional.ts'
  * | `l` | both | length of the lease (ms): for those who can't read the server's clock |
  * | `u` | both | 1: `x` was written by a client's own clock, and counts for nothing |
  * | `lo` `g` `lr` | both | tombstone: owner, time, reason |
+ * | `iv` | both | an operator's last intervention (`f` of which grant, `r` reason, `b` by whom, `t` when) |
  * | `ttl` | both | DynamoDB may delete the item (epoch s) |
  * | `s` `n` `fp` `hd` | once | `P` in progress, `C` completed; attempt; fingerprint; 1: hold |
  * | `cp` `rt` `e` | once | checkpoints, retired downstream keys, epoch |
@@ -65,6 +67,7 @@ export function encodeHead({ record, leaseMs, unclocked }: Head): Item {
     lo: text(record.tombstone?.owner),
     g: number(record.tombstone?.atMs),
     lr: text(record.tombstone?.reason),
+    iv: record.intervention && interventionItem(record.intervention),
     ttl: number(record.purgeAtMs && ttlSeconds(record.purgeAtMs)),
     l: number(alone ? leaseMs : undefined),
     u: number(lease && unclocked ? 1 : undefined),
@@ -114,6 +117,7 @@ export function decodeHead(item: Item, key: RecordKey): Head {
     fence: fields.needed(fields.number('f'), 'f') as Fence,
     version: fields.needed(fields.number('v'), 'v'),
     tombstone: tombstoneOf(fields),
+    intervention: interventionOf(fields.nested('iv')),
     purgeAtMs: seconds(fields.number('ttl')),
   }
   const record = key.startsWith('lock/')
@@ -130,7 +134,19 @@ function tombstoneOf(fields: Fields): Tombstone | undefined {
   return { owner, atMs: fields.needed(fields.number('g'), 'g'), reason: fields.text('lr') }
 }
 
-type Common = Pick<OnceRecord, 'fence' | 'version' | 'tombstone' | 'purgeAtMs' | 'owner' | 'expiresAtMs'>
+const interventionItem = ({ fence, reason, by, atMs }: Intervention): Item[string] => ({
+  M: present({ f: number(fence), r: text(reason), b: text(by), t: number(atMs) }),
+})
+
+const interventionOf = (fields: Fields | undefined): Intervention | undefined =>
+  fields && {
+    fence: fields.needed(fields.number('f'), 'f') as Fence,
+    reason: fields.needed(fields.text('r'), 'r'),
+    by: fields.text('b'),
+    atMs: fields.needed(fields.number('t'), 't'),
+  }
+
+type Common = Pick<OnceRecord, 'fence' | 'version' | 'tombstone' | 'intervention' | 'purgeAtMs' | 'owner' | 'expiresAtMs'>
 
 function onceOf(fields: Fields, common: Common): OnceRecord {
   const status = statusOf(fields)

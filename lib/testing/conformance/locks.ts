@@ -132,7 +132,7 @@ export const lockCases: readonly Case[] = [
     title: 'V4 an operator breaks the fence that was named, and no other',
     run: async (t) => {
       const { fence } = await t.held('A')
-      const named = { type: 'lock.break', key: t.lock, owner: 'operator', fence, reason: 'stuck' } as const
+      const named = { type: 'lock.break', key: t.lock, owner: 'operator', fence, reason: 'stuck', by: 'ann' } as const
       await t.refused(t.lock, [[{ ...named, fence: (fence - 1) as Fence }, 'unchanged']])
       assert.equal((await t.send(named)).outcome, 'broken')
       const record = await t.read(t.lock)
@@ -144,6 +144,34 @@ export const lockCases: readonly Case[] = [
       const next = await t.held('B')
       assert(next.fence > fence)
       await t.refused(t.lock, [[named, 'unchanged']])
+    },
+  },
+  {
+    title: 'V3 a break whose answer was lost has broken the lock, and no later holder’s',
+    run: async (t) => {
+      const { fence } = await t.held('A')
+      const named = { type: 'lock.break', key: t.lock, owner: 'operator', fence, reason: 'stuck', by: 'ann' } as const
+      assert.equal((await t.send(named)).outcome, 'broken')
+      await t.refused(t.lock, [
+        [named, 'broken', AGAIN],
+        [named, 'unchanged'],
+        [{ ...named, by: 'bob' }, 'unchanged', AGAIN],
+      ])
+      await t.held('B')
+      await t.refused(t.lock, [[named, 'broken', AGAIN]])
+    },
+  },
+  {
+    title: 'who broke a lock, when and why, stays in the record through what others do with it',
+    run: async (t) => {
+      const { fence } = await t.held('A')
+      await t.send({ type: 'lock.break', key: t.lock, owner: 'operator', fence, reason: 'stuck', by: 'ann' })
+      const noted = (await t.read(t.lock))?.intervention
+      assert.deepEqual([noted?.fence, noted?.reason, noted?.by], [fence, 'stuck', 'ann'])
+      await t.held('B')
+      assert.deepEqual((await t.read(t.lock))?.intervention, noted)
+      await t.send({ type: 'lock.release', key: t.lock, owner: 'B' })
+      assert.deepEqual((await t.read(t.lock))?.intervention, noted)
     },
   },
 ]

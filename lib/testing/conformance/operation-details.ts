@@ -75,16 +75,19 @@ export const operationDetailCases: readonly Case[] = [
       const { fence } = await t.started('A', { fingerprint: 'p' })
       await t.send({ type: 'once.retire', key: t.once, owner: 'A', name: 'psp', generation: 1 })
       await t.send({ type: 'once.complete', key: t.once, owner: 'A', result: resultOf('A'), retainMs: RETAIN_MS })
-      const forget = { type: 'once.forget', key: t.once, owner: 'operator', fence, reason: 'refunded' } as const
+      const forget = { type: 'once.forget', key: t.once, owner: 'operator', fence, reason: 'refunded', by: 'ann' } as const
       await t.refused(t.once, [[{ ...forget, fence: (fence - 1) as Fence }, 'unchanged']])
       assert.equal((await t.send(forget)).outcome, 'forgotten')
       await t.refused(t.once, [
         [forget, 'unchanged'],
+        [forget, 'forgotten', AGAIN],
         [t.begin('A', { fingerprint: 'p' }), 'stale', AGAIN],
       ])
       const next = await t.started('B', { fingerprint: 'q' })
       assert.deepEqual([next.attempt, next.epoch, { ...next.retired }], [1, fence, {}])
       assert(next.fence > fence)
+      const noted = (await t.read(t.once))?.intervention
+      assert.deepEqual([noted?.fence, noted?.reason, noted?.by], [fence, 'refunded', 'ann'])
     },
   },
   {
