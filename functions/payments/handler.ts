@@ -17,8 +17,10 @@ export type PaymentsHandler = (event: APIGatewayProxyEventV2, context: Context) 
 /** POST /payments: each payment charges its account once, and an account has one charge under way at a time. */
 export function paymentsHandler({ store, provider, ...alonce }: PaymentsOptions): PaymentsHandler {
   // The context is not used here: Alonce finds it among the arguments and bounds leases and waits by its remaining time.
-  const charge = (payment: Payment, _context: Context): Promise<Charge> =>
-    provider.charge(payment, currentOperation().downstreamKey('charge'))
+  const charge = (payment: Payment, _context: Context, call: Call): Promise<Charge> => {
+    call.ran = true
+    return provider.charge(payment, currentOperation().downstreamKey('charge'))
+  }
 
   // A refusal is a result like any other: stored, and replayed. A charge of unknown outcome throws, so that its record is
   // given back: the next attempt asks the provider again, under the same downstream key.
@@ -33,13 +35,25 @@ export function paymentsHandler({ store, provider, ...alonce }: PaymentsOptions)
   return async (event, context) => {
     const payment = parsePayment(event)
     if (isProblem(payment)) return json(400, { message: payment.problem })
+    const call: Call = { ran: false }
     try {
-      return answerTo(payment, await chargeOnce(payment, context))
+      const answer = answerTo(payment, await chargeOnce(payment, context, call))
+      return call.ran ? answer : asReplay(answer)
     } catch (error) {
       return answerToError(error)
     }
   }
 }
+
+/** What came of an invocation that did not charge itself comes from the record. */
+interface Call {
+  ran: boolean
+}
+
+const asReplay = (answer: Answer): Answer => ({
+  ...answer,
+  headers: { ...answer.headers, 'Idempotency-Replayed': 'true' },
+})
 
 /** Shared with the demo's unprotected handler: the two differ in how they charge, and in nothing else. */
 export const answerTo = (payment: Payment, charge: Charge): Answer =>

@@ -32,6 +32,12 @@ const post = async (handler: PaymentsHandler, body: object) => {
   return { status: answer.statusCode, headers: answer.headers ?? {}, body: JSON.parse(answer.body ?? 'null') }
 }
 
+/** The same answer, which says that it is not the first. */
+const replayOf = <A extends { readonly headers: object }>(answer: A): A => ({
+  ...answer,
+  headers: { ...answer.headers, 'Idempotency-Replayed': 'true' },
+})
+
 test('A payment is charged, under a downstream key of its own', async () => {
   const { handler, provider } = payments()
   expect(await post(handler, payment)).toMatchObject({ status: 200, body: { paymentId: 'p1', chargeId: 'ch_1' } })
@@ -44,7 +50,8 @@ test('A payment is charged, under a downstream key of its own', async () => {
 test('A duplicate gets the first answer again, and the provider is not asked', async () => {
   const { handler, provider } = payments()
   const first = await post(handler, payment)
-  expect(await post(handler, payment)).toEqual(first)
+  expect(first.headers).not.toHaveProperty('Idempotency-Replayed')
+  expect(await post(handler, payment)).toEqual(replayOf(first))
   expect(provider.asked).toHaveLength(1)
 })
 
@@ -87,7 +94,9 @@ test('A charge of unknown outcome is asked for again under the same downstream k
   expect(unknown.headers['Retry-After']).toBe('1')
 
   provider.answer = async () => ({ outcome: 'charged', chargeId: 'ch_1' })
-  expect((await post(handler, payment)).status).toBe(200)
+  const charged = await post(handler, payment)
+  expect(charged.status).toBe(200)
+  expect(charged.headers).not.toHaveProperty('Idempotency-Replayed')
   expect(provider.asked).toHaveLength(2)
   expect(provider.asked[1]?.key).toBe(provider.asked[0]?.key)
 })
@@ -97,7 +106,7 @@ test('A refusal is final for its payment: stored, and replayed', async () => {
   provider.answer = async () => ({ outcome: 'refused', reason: 'card declined' })
   const refused = await post(handler, payment)
   expect(refused).toMatchObject({ status: 402, body: { message: 'card declined' } })
-  expect(await post(handler, payment)).toEqual(refused)
+  expect(await post(handler, payment)).toEqual(replayOf(refused))
   expect(provider.asked).toHaveLength(1)
 })
 
