@@ -68,7 +68,7 @@ export interface Operation {
   transact<R>(items: readonly TransactItem[], result: R): Promise<R>
 }
 
-const operations = new AsyncLocalStorage<Operation>()
+const operations = /* @__PURE__ */ new AsyncLocalStorage<Operation>()
 
 /**
  * The operation that the calling code runs in.

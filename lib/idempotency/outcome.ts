@@ -10,7 +10,7 @@ export type Recalled =
 /** Why an operation that has run has no result to replay. */
 export type UnstorableCode = 'RESULT_TOO_LARGE' | 'RESULT_NOT_SERIALIZABLE'
 
-const NOTHING = new Uint8Array(0)
+const NOTHING = /* @__PURE__ */ new Uint8Array(0)
 /** Kept without a codec, because few formats have a word for it. */
 const UNDEFINED = 'undefined'
 const GZIPPED = '+gzip'

@@ -9,7 +9,7 @@ export interface Holding {
   readonly outer: Holding | undefined
 }
 
-const holding = new AsyncLocalStorage<Holding>()
+const holding = /* @__PURE__ */ new AsyncLocalStorage<Holding>()
 
 /**
  * The innermost lock that the running code was called under, by `withLock` or `makeLocked`. A middleware can't

@@ -109,7 +109,7 @@ export async function answerEarly(request: MiddyRequest, value: unknown): Promis
   request.earlyResponse = value
 }
 
-const POWERTOOLS = ['tracer', 'metrics', 'logger', 'idempotency'].map((name) => `powertools-for-aws.${name}`)
+const POWERTOOLS = /* @__PURE__ */ ['tracer', 'metrics', 'logger', 'idempotency'].map((name) => `powertools-for-aws.${name}`)
 
 /** What `cleanupMiddlewares` of @aws-lambda-powertools/commons does, which has no other way to hear of an early answer. */
 async function cleanUpPowertools(request: MiddyRequest): Promise<void> {
