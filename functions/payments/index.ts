@@ -1,4 +1,5 @@
 import { dynamodbStore } from 'alonce/dynamodb'
+import { telemetry } from '../telemetry.ts'
 import { paymentsHandler } from './handler.ts'
 import { httpProvider } from './http-provider.ts'
 
@@ -9,4 +10,5 @@ if (!url) throw new Error('Set PAYMENT_PROVIDER_URL to where the payment provide
 export const handler = paymentsHandler({
   store: dynamodbStore({ tableName: process.env['ALONCE_TABLE'] }),
   provider: httpProvider({ url }),
+  ...telemetry,
 })

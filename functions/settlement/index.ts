@@ -1,6 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { dynamodbStore } from 'alonce/dynamodb'
+import { telemetry } from '../telemetry.ts'
 import { settlementHandler } from './handler.ts'
 
 const tableName = process.env['ORDERS_TABLE']
@@ -11,4 +12,5 @@ export const handler = settlementHandler({
   documents: DynamoDBDocumentClient.from(new DynamoDBClient({})),
   tableName,
   leaseMs: Number(process.env['SETTLEMENT_LEASE_MS'] ?? 30_000),
+  ...telemetry,
 })
