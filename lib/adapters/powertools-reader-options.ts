@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { configInvalid } from '../store/errors.ts'
+import { callable } from '../store/option.ts'
 import { type DynamoDBStoreOptions, dynamodbOptions, type Settings } from '../stores/dynamodb/options.ts'
 
 /** What the old function gave to Powertools' `DynamoDBPersistenceLayer`, `IdempotencyConfig` and `makeIdempotent`, by the same names. */
@@ -106,9 +107,8 @@ function selection<A extends readonly unknown[]>(
   option: string,
   given: ((...args: A) => unknown) | undefined,
 ): Selection | undefined {
-  if (given === undefined) return undefined
-  if (typeof given !== 'function') throw configInvalid(option, 'must be a function of the arguments.')
-  return (args) => given(...(args as A))
+  const select = callable(option, given, 'a function of the arguments')
+  return select && ((args) => select(...(args as A)))
 }
 
 function untilOf(until: Date | undefined): number {

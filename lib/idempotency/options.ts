@@ -1,6 +1,7 @@
 import type { OnEvent } from '../events/events.ts'
 import { configInvalid, isAlonceError } from '../store/errors.ts'
 import { escapePart, type KeyPart } from '../store/key.ts'
+import { callable, oneOf, type Range, refuseUnknown, shortText, storeOption, wholeNumber } from '../store/option.ts'
 import type { Store } from '../store/store.ts'
 import { DAY_MS } from '../store/time.ts'
 import { type Codec, jsonCodec } from './codec.ts'
@@ -94,9 +95,8 @@ const POLICIES = ['reject', 'run-unprotected'] as const
 
 /** @throws AlonceError `CONFIG_INVALID`, naming the option */
 export function planOf<A extends readonly unknown[]>(options: IdempotencyOptions<A>): Plan {
-  if (typeof options !== 'object' || options === null) throw configInvalid('options', 'must be an object.')
-  refuseUnknown(options)
-  const store = storeOf(options.store)
+  refuseUnknown(options, 'idempotency', Object.keys(NAMES))
+  const store = storeOption(options.store)
   if (!('key' in options)) throw configInvalid('key', 'is required: a value, an array of parts, or a function of the arguments.')
   return {
     store,
@@ -104,19 +104,19 @@ export function planOf<A extends readonly unknown[]>(options: IdempotencyOptions
     key: ofArguments(options.key),
     scope: 'scope' in options ? ofArguments(options.scope) : undefined,
     fingerprint: fingerprinter(options.fingerprint),
-    onMissingKey: oneOf('onMissingKey', options.onMissingKey ?? 'reject', POLICIES),
-    leaseMs: optionalMs('leaseMs', options.leaseMs, [store.capabilities.minLeaseMs, MAX_LEASE_MS]),
-    waitMs: optionalMs('waitMs', options.waitMs, [0, MAX_WAIT_MS]) ?? 0,
-    retainMs: optionalMs('retainMs', options.retainMs, [1, MAX_RETAIN_MS]) ?? DAY_MS,
+    onMissingKey: oneOf('onMissingKey', options.onMissingKey, POLICIES) ?? 'reject',
+    leaseMs: rounded('leaseMs', options.leaseMs, [store.capabilities.minLeaseMs, MAX_LEASE_MS]),
+    waitMs: rounded('waitMs', options.waitMs, [0, MAX_WAIT_MS]) ?? 0,
+    retainMs: rounded('retainMs', options.retainMs, [1, MAX_RETAIN_MS]) ?? DAY_MS,
     failure: failureOf(options.failure),
     ...crashPolicy(options.onCrash),
-    onStoreUnavailable: oneOf('onStoreUnavailable', options.onStoreUnavailable ?? 'reject', POLICIES),
-    onUnstorableResult: oneOf('onUnstorableResult', options.onUnstorableResult ?? 'keep', ['keep', 'retry']),
+    onStoreUnavailable: oneOf('onStoreUnavailable', options.onStoreUnavailable, POLICIES) ?? 'reject',
+    onUnstorableResult: oneOf('onUnstorableResult', options.onUnstorableResult, ['keep', 'retry']) ?? 'keep',
     codec: codecOf(options.codec),
     predecessor: predecessorOf(options.predecessor),
     traceparent: tracing(options.traceparent),
-    label: labelOf(options.label),
-    onEvent: listener(options.onEvent),
+    label: shortText('label', options.label, MAX_LABEL_CHARS),
+    onEvent: callable('onEvent', options.onEvent),
   }
 }
 
@@ -142,19 +142,6 @@ const NAMES: { readonly [name in keyof Required<IdempotencyOptions>]: true } = {
   onEvent: true,
 }
 
-/** A misspelt "fingerprint" would take a protection away without a word. */
-function refuseUnknown(options: object): void {
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(NAMES, name)) throw configInvalid(name, `does not exist. There are: ${Object.keys(NAMES).join(', ')}.`)
-  }
-}
-
-function storeOf(store: Store | undefined): Store {
-  const usable = typeof store?.execute === 'function' && typeof store.read === 'function' && typeof store.now === 'function'
-  if (!usable) throw configInvalid('store', 'must be a store, such as memoryStore() or dynamodbStore({ … }).')
-  return store
-}
-
 function operationOf(operation: unknown): string {
   if (typeof operation !== 'string' || operation === '' || operation.length > MAX_OPERATION_CHARS) {
     throw configInvalid('operation', `is required: a name of 1 to ${MAX_OPERATION_CHARS} characters that never changes.`)
@@ -175,25 +162,17 @@ function ofArguments<A extends readonly unknown[]>(given: KeyPart | ((...args: A
 }
 
 function fingerprinter<A extends readonly unknown[]>(given: ((...args: A) => unknown) | undefined): Plan['fingerprint'] {
-  if (given === undefined) return undefined
-  if (typeof given !== 'function') throw configInvalid('fingerprint', 'must be a function of the arguments.')
-  return (args) => given(...(args as A))
+  const fingerprint = callable('fingerprint', given, 'a function of the arguments')
+  return fingerprint && ((args) => fingerprint(...(args as A)))
 }
 
-function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value
-  throw configInvalid(option, `must be ${allowed.map((word) => `"${word}"`).join(' or ')}.`)
-}
-
-function optionalMs(option: string, ms: number | undefined, [min, max]: readonly [number, number]): number | undefined {
-  if (ms === undefined) return undefined
-  if (typeof ms === 'number' && ms >= min && ms <= max) return Math.ceil(ms)
-  throw configInvalid(option, `must be a number of milliseconds from ${min} to ${max}.`)
-}
+/** A fraction of a millisecond, of a computed time, is rounded up. */
+const rounded = (option: string, ms: number | undefined, range: Range): number | undefined =>
+  wholeNumber(option, typeof ms === 'number' ? Math.ceil(ms) : ms, range)
 
 function failureOf(given: IdempotencyOptions['failure']): Plan['failure'] {
   if (typeof given === 'function') return given
-  const policy = oneOf('failure', given ?? 'retry', ['retry', 'store'])
+  const policy = oneOf('failure', given, ['retry', 'store']) ?? 'retry'
   // An error of Alonce (a lock is held, the store is away) says that the work is not done, never that it can't be.
   return (error) => (isAlonceError(error) ? 'retry' : policy)
 }
@@ -224,25 +203,14 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 
 /** Tracing must not stand in the way of what is traced: what is wrong with it is as good as nothing. */
 function tracing(given: (() => string | undefined) | undefined): Plan['traceparent'] {
-  if (given === undefined) return undefined
-  if (typeof given !== 'function')
-    throw configInvalid('traceparent', 'must be a function, such as activeTraceparent of alonce/otel.')
+  const active = callable('traceparent', given, 'a function, such as activeTraceparent of alonce/otel')
+  if (!active) return undefined
   return () => {
     try {
-      const traceparent: unknown = given()
+      const traceparent: unknown = active()
       return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : undefined
     } catch {
       return undefined
     }
   }
-}
-
-function labelOf(label: string | undefined): string | undefined {
-  if (label === undefined || (typeof label === 'string' && label.length <= MAX_LABEL_CHARS)) return label
-  throw configInvalid('label', `must be a string of at most ${MAX_LABEL_CHARS} characters.`)
-}
-
-function listener(onEvent: OnEvent | undefined): OnEvent | undefined {
-  if (onEvent === undefined || typeof onEvent === 'function') return onEvent
-  throw configInvalid('onEvent', 'must be a function.')
 }

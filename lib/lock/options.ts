@@ -3,6 +3,7 @@ import type { LambdaContext } from '../runtime/invocation.ts'
 import type { Share } from '../store/command.ts'
 import { configInvalid } from '../store/errors.ts'
 import type { KeyPart } from '../store/key.ts'
+import { callable, flag, oneOf, refuseUnknown, shortText, storeOption, wholeNumber } from '../store/option.ts'
 import type { Store } from '../store/store.ts'
 
 interface LeaseOptions {
@@ -122,18 +123,17 @@ export interface LockSettings<A extends readonly unknown[]> {
 export type Entrance = 'tryAcquireLock' | 'acquireLock' | 'withLock' | 'makeLocked' | 'locked' | 'campaign'
 
 const LEASE_OPTIONS = ['store', 'key', 'keys', 'mode', 'limit', 'weight', 'leaseMs', 'label', 'onEvent']
-const WAIT_OPTIONS = [...LEASE_OPTIONS, 'waitMs', 'fair']
-const POLICY_OPTIONS = [...WAIT_OPTIONS, 'onHeld', 'onStoreUnavailable']
-const WRAPPER_OPTIONS = [...POLICY_OPTIONS, 'reentrant']
-const ACCEPTED: { readonly [entrance in Entrance]: readonly string[] } = {
-  tryAcquireLock: [...LEASE_OPTIONS, 'context'],
-  acquireLock: [...WAIT_OPTIONS, 'context'],
-  withLock: [...WRAPPER_OPTIONS, 'context'],
+const WAIT_OPTIONS = ['waitMs', 'fair']
+const POLICY_OPTIONS = ['onHeld', 'onStoreUnavailable']
+const ACCEPTED: { readonly [entrance in Entrance]: readonly (readonly string[])[] } = {
+  tryAcquireLock: [LEASE_OPTIONS, ['context']],
+  acquireLock: [LEASE_OPTIONS, WAIT_OPTIONS, ['context']],
+  withLock: [LEASE_OPTIONS, WAIT_OPTIONS, POLICY_OPTIONS, ['reentrant', 'context']],
   // Their context comes with each call: one given for all calls would be another invocation's.
-  makeLocked: WRAPPER_OPTIONS,
+  makeLocked: [LEASE_OPTIONS, WAIT_OPTIONS, POLICY_OPTIONS, ['reentrant']],
   // A middleware does not call the handler, so there is no async context to count in.
-  locked: POLICY_OPTIONS,
-  campaign: ['store', 'key', 'leaseMs', 'label', 'onEvent'],
+  locked: [LEASE_OPTIONS, WAIT_OPTIONS, POLICY_OPTIONS],
+  campaign: [['store', 'key', 'leaseMs', 'label', 'onEvent']],
 }
 
 const DEFAULT_WAIT_MS = 5000
@@ -146,51 +146,31 @@ export function lockSettings<A extends readonly unknown[]>(
   options: LockOptions<A> & InvocationOptions,
   entrance: Entrance,
 ): LockSettings<A> {
-  if (typeof options !== 'object' || options === null) throw configInvalid('options', `of ${entrance} must be an object.`)
-  checkNames(options, entrance)
-  checkStore(options.store)
+  refuseUnknown(options, entrance, ACCEPTED[entrance].flat())
+  const { onHeld, onStoreUnavailable, context } = options
+  const store = storeOption(options.store)
   checkKeys(options)
+  if (context !== undefined) callable('context', context?.getRemainingTimeInMillis ?? null, LAMBDA_CONTEXT)
   const share = shareOf(options)
-  checkFlag('reentrant', options.reentrant)
-  checkFlag('fair', options.fair)
-  if (options.fair && share) throw configInvalid('fair', 'goes with exclusive locks only, not with "limit" or the mode "shared".')
-  checkMs('leaseMs', options.leaseMs, { least: Math.max(1, options.store.capabilities.minLeaseMs) })
-  checkMs('waitMs', options.waitMs, { least: 0 })
-  checkChoice('onHeld', options.onHeld, ['reject', 'skip'])
-  checkChoice('onStoreUnavailable', options.onStoreUnavailable, ['reject', 'run-unprotected'])
-  checkLabel(options.label)
-  if (options.onEvent !== undefined && typeof options.onEvent !== 'function') {
-    throw configInvalid('onEvent', 'must be a function of an event.')
-  }
-  if (options.context !== undefined && typeof options.context?.getRemainingTimeInMillis !== 'function') {
-    throw configInvalid('context', "must be Lambda's context, with its method getRemainingTimeInMillis().")
-  }
+  const fair = flag('fair', options.fair)
+  if (fair && share) throw configInvalid('fair', 'goes with exclusive locks only, not with "limit" or the mode "shared".')
   return {
-    store: options.store,
+    store,
     key: options.keys ?? options.key,
     several: options.keys !== undefined,
     share,
-    fair: options.fair ?? false,
-    reentrant: options.reentrant ?? false,
-    leaseMs: options.leaseMs,
-    waitMs: options.waitMs ?? DEFAULT_WAIT_MS,
-    onHeld: options.onHeld ?? 'reject',
-    onStoreUnavailable: options.onStoreUnavailable ?? 'reject',
-    label: options.label,
-    onEvent: options.onEvent,
+    fair,
+    reentrant: flag('reentrant', options.reentrant),
+    leaseMs: wholeNumber('leaseMs', options.leaseMs, [Math.max(1, store.capabilities.minLeaseMs), LONGEST_MS]),
+    waitMs: wholeNumber('waitMs', options.waitMs, [0, LONGEST_MS]) ?? DEFAULT_WAIT_MS,
+    onHeld: oneOf('onHeld', onHeld, ['reject', 'skip']) ?? 'reject',
+    onStoreUnavailable: oneOf('onStoreUnavailable', onStoreUnavailable, ['reject', 'run-unprotected']) ?? 'reject',
+    label: shortText('label', options.label, LONGEST_LABEL),
+    onEvent: callable('onEvent', options.onEvent),
   }
 }
 
-function checkNames(options: object, entrance: Entrance): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || ACCEPTED[entrance].includes(name)) continue
-    throw configInvalid(name, `is not an option of ${entrance}. It takes ${ACCEPTED[entrance].join(', ')}.`)
-  }
-}
-
-function checkStore(store: Store | undefined): void {
-  if (typeof store?.execute !== 'function') throw configInvalid('store', 'must be a store, for example memoryStore().')
-}
+const LAMBDA_CONTEXT = "Lambda's context, with its method getRemainingTimeInMillis()"
 
 function checkKeys<A extends readonly unknown[]>(options: KeyOptions<A>): void {
   if (options.keys === undefined) {
@@ -203,38 +183,12 @@ function checkKeys<A extends readonly unknown[]>(options: KeyOptions<A>): void {
 }
 
 function shareOf({ mode, limit, weight }: ModeOptions): Share | undefined {
-  checkChoice('mode', mode, ['exclusive', 'shared'])
+  oneOf('mode', mode, ['exclusive', 'shared'])
   if (limit === undefined) {
     if (weight !== undefined) throw configInvalid('weight', 'goes with "limit" only.')
     return mode === 'shared' ? { weight: 1 } : undefined
   }
   if (mode !== undefined) throw configInvalid('limit', `hands out permits, and does not go with the mode "${String(mode)}".`)
-  checkCount('limit', limit, MOST_PERMITS)
-  if (weight !== undefined) checkCount('weight', weight, limit)
-  return { limit, weight: weight ?? 1 }
-}
-
-function checkCount(option: string, count: number, most: number): void {
-  if (Number.isInteger(count) && count >= 1 && count <= most) return
-  throw configInvalid(option, `must be a whole number from 1 to ${most}, not ${String(count)}.`)
-}
-
-function checkFlag(option: string, flag: boolean | undefined): void {
-  if (flag !== undefined && typeof flag !== 'boolean') throw configInvalid(option, `must be true or false, not ${String(flag)}.`)
-}
-
-function checkMs(option: string, ms: number | undefined, { least }: { readonly least: number }): void {
-  if (ms === undefined) return
-  if (!Number.isInteger(ms)) throw configInvalid(option, `must be a whole number of milliseconds, not ${String(ms)}.`)
-  if (ms < least || ms > LONGEST_MS) throw configInvalid(option, `must be from ${least} to ${LONGEST_MS} ms, not ${ms}.`)
-}
-
-function checkChoice(option: string, choice: string | undefined, choices: readonly string[]): void {
-  if (choice === undefined || choices.includes(choice)) return
-  throw configInvalid(option, `must be ${choices.map((known) => `'${known}'`).join(' or ')}, not ${JSON.stringify(choice)}.`)
-}
-
-function checkLabel(label: string | undefined): void {
-  if (label === undefined || (typeof label === 'string' && label.length <= LONGEST_LABEL)) return
-  throw configInvalid('label', `must be a text of at most ${LONGEST_LABEL} characters.`)
+  wholeNumber('limit', limit, [1, MOST_PERMITS])
+  return { limit, weight: wholeNumber('weight', weight, [1, limit]) ?? 1 }
 }

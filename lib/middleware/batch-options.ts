@@ -1,6 +1,7 @@
 import { type IdempotencyOptions, type Plan, planOf } from '../idempotency/options.ts'
 import type { LambdaContext } from '../runtime/invocation.ts'
 import { configInvalid } from '../store/errors.ts'
+import { callable, wholeNumber } from '../store/option.ts'
 
 /** As for `makeIdempotent`, with `key`, `scope` and `fingerprint` as functions of the record. Results of records are not kept. */
 export interface BatchOptions<R> extends Omit<IdempotencyOptions<[record: R]>, 'codec' | 'onUnstorableResult'> {
@@ -49,23 +50,15 @@ export function batchSettings<R>(options: BatchOptions<R>): BatchSettings<R> {
   for (const name of NOT_HERE) {
     if (name in rest) throw configInvalid(name, 'is not an option of a batch: the results of records are not kept.')
   }
-  checkWhole('concurrency', concurrency, [1, MOST_AT_ONCE])
-  checkWhole('minRemainingMs', minRemainingMs, [0, LONGEST_MS])
-  if (onRecordFailure !== undefined && typeof onRecordFailure !== 'function') {
-    throw configInvalid('onRecordFailure', 'must be a function of a failure.')
-  }
+  wholeNumber('concurrency', concurrency, [1, MOST_AT_ONCE])
+  wholeNumber('minRemainingMs', minRemainingMs, [0, LONGEST_MS])
+  callable('onRecordFailure', onRecordFailure, 'a function of a failure')
   const plan = planOf(rest)
   return { plan, concurrency, minRemainingMs, onRecordFailure: onRecordFailure ?? printing(plan) }
 }
 
 export function checkHandler(handler: unknown): void {
   if (typeof handler !== 'function') throw configInvalid('recordHandler', 'must be a function of a record.')
-}
-
-function checkWhole(option: string, value: number, [least, most]: readonly [number, number]): void {
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw configInvalid(option, `must be a whole number from ${least} to ${most}, not ${String(value)}.`)
-  }
 }
 
 /** A batch that answers swallows its errors, and Lambda reports none of them: without a listener they would be lost. */

@@ -1,5 +1,6 @@
 import { type IdempotencyOptions, type Plan, planOf } from '../idempotency/options.ts'
 import { configInvalid } from '../store/errors.ts'
+import { callable, wholeNumber } from '../store/option.ts'
 import { type Asked, defaultFingerprint } from './http-request.ts'
 
 /**
@@ -69,9 +70,7 @@ export function httpSettings<Q>(options: HttpIdempotencyOptions<Q>): HttpSetting
   // What another library has stored is no response that this one could send again as it sends its own.
   if ('predecessor' in options) throw configInvalid('predecessor', 'is not an option of HTTP: use makeIdempotent meanwhile.')
   const { header, methods, fingerprint, storeWhen, omitHeaders, statuses, ...rest } = options
-  for (const [name, given] of Object.entries({ fingerprint, storeWhen })) {
-    if (given !== undefined && typeof given !== 'function') throw configInvalid(name, 'must be a function.')
-  }
+  for (const [name, given] of Object.entries({ fingerprint, storeWhen })) callable(name, given)
   return {
     plan: planOf<[request: Q]>({ ...rest, key: undefined }),
     fingerprint: fingerprint as HttpSettings['fingerprint'],
@@ -101,8 +100,7 @@ function checkedStatuses(given: Partial<ProblemStatuses> | undefined): Partial<P
   for (const [name, status] of Object.entries(given ?? {})) {
     if (!Object.hasOwn(STATUSES, name))
       throw configInvalid(`statuses.${name}`, `does not exist. There are: ${Object.keys(STATUSES).join(', ')}.`)
-    if (!Number.isInteger(status) || status < 400 || status > 599)
-      throw configInvalid(`statuses.${name}`, 'must be from 400 to 599.')
+    wholeNumber(`statuses.${name}`, status ?? Number.NaN, [400, 599])
   }
   return given ?? {}
 }

@@ -1,5 +1,6 @@
 import type middy from '@middy/core'
 import { configInvalid } from '../store/errors.ts'
+import { callable } from '../store/option.ts'
 import {
   type Ending,
   endAll,
@@ -65,9 +66,7 @@ export function aloncePlugin(config: PluginConfig = {}): PluginConfig {
 
 function checkHooks(config: PluginConfig): void {
   if (typeof config !== 'object' || config === null) throw configInvalid('config', 'of aloncePlugin must be an object.')
-  for (const name of OURS) {
-    if (config[name] !== undefined && typeof config[name] !== 'function') throw configInvalid(name, 'must be a function.')
-  }
+  for (const name of OURS) callable(name, config[name])
 }
 
 /** The answer or the error of an early time-out, on its way through middy into the request. */

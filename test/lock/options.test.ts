@@ -10,7 +10,8 @@ type Untyped = (options: unknown, fn?: unknown) => Promise<unknown>
 const run = async (options: unknown): Promise<unknown> => (withLock as Untyped)(options, () => 'ran')
 
 describe('a wrong option is named by CONFIG_INVALID', () => {
-  const reader = { ...store, capabilities: { minLeaseMs: 3000, maxResultBytes: 1 }, execute: store.execute }
+  const { execute, read, now } = store
+  const reader = { ...store, capabilities: { minLeaseMs: 3000, maxResultBytes: 1 }, execute, read, now }
   test.each([
     ['options', undefined],
     ['options', null],
