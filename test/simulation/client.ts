@@ -3,7 +3,7 @@ import type { RaftNode } from '../../lib/raft/node/node.ts'
 import type { CommandOutcome } from '../../lib/raft/node/outcome.ts'
 import type { Chance } from './chance.ts'
 import type { Host } from './host.ts'
-import { demand } from './invariants.ts'
+import { demand } from './violation.ts'
 import type { Leases } from './leases.ts'
 import type { HistoryOperation } from './linearizability.ts'
 import type { Operation, Reply } from './machine.ts'
@@ -28,10 +28,18 @@ export interface Held {
   readonly fence: number
 }
 
+/** An attempt at an operation that this client believes to run. */
+export interface Attempt extends Held {
+  /** It may have been told to complete before: nobody knows. */
+  readonly resent: boolean
+}
+
 const PATIENCE_MS = 120
 /** Long enough for the answer of a leader that was stopped, and does not know yet that there is another. */
 const READ_PATIENCE_MS = 700
 export const LEASE_MS = 150
+/** Of results: short enough for some to be forgotten within a run. */
+export const RETAIN_MS = 400
 
 /** What the client asks for: a number of its session, or a new session. */
 interface Request {
@@ -52,6 +60,7 @@ export class Client {
   #owners = 0
   #target: number
   held: Held | undefined
+  attempt: Attempt | undefined
   /** What it waits for. */
   #pending: { readonly operation: Operation; readonly start: number } | undefined
   maxAttempts = 6
@@ -108,6 +117,7 @@ export class Client {
     { start, ended, done }: { start: number; ended: Ended; done: (reply: Reply | undefined) => void },
   ): void {
     const { outcome } = ended
+    this.#pending = undefined
     demand(
       outcome !== 'answered' && outcome !== 'too-far-ahead',
       () => `${this.#name} is told "${outcome}" of its latest command`,
@@ -131,7 +141,8 @@ export class Client {
       demand(problem === undefined, () => problem ?? '')
       this.held = { key, owner, fence: reply.fence }
     }
-    if (operation.type === 'renew' && reply.type === 'renewed')
+    const isLonger = reply.type === 'renewed' || reply.type === 'extended'
+    if (isLonger && (operation.type === 'renew' || operation.type === 'extend'))
       leases.renewed(operation.key, operation.owner, start + operation.leaseMs)
   }
 

@@ -1,16 +1,19 @@
 import { lockTransition } from '../../lib/lock/transitions.ts'
 import type { ApplyMoment, StateMachine } from '../../lib/raft/node/ports.ts'
 import type { LockCommand, Replies } from '../../lib/store/command.ts'
-import type { LockRecord, RecordKey } from '../../lib/store/record.ts'
+import type { LockRecord, OnceRecord, RecordKey } from '../../lib/store/record.ts'
 import { mix } from './chance.ts'
+import { demand } from './violation.ts'
+import { executeOnce, type OnceOperation, type OnceReply, resultIn } from './once.ts'
 
-export type Operation =
-  | { readonly type: 'add'; readonly key: string }
+export type Operation = { readonly type: 'add'; readonly key: string } | LockOperation | OnceOperation
+
+export type LockOperation =
   | { readonly type: 'acquire'; readonly key: string; readonly owner: string; readonly leaseMs: number }
   | { readonly type: 'renew'; readonly key: string; readonly owner: string; readonly leaseMs: number; readonly fence: number }
   | { readonly type: 'release'; readonly key: string; readonly owner: string }
 
-export type Reply = { readonly type: 'added'; readonly value: number } | LockReply
+export type Reply = { readonly type: 'added'; readonly value: number } | LockReply | OnceReply
 
 export type LockReply =
   | { readonly type: 'acquired'; readonly fence: number; readonly expiresAtMs: number; readonly timeMs: number }
@@ -30,15 +33,18 @@ export interface Seen {
   readonly fence: number
   readonly owner: string | undefined
   readonly expiresAtMs: number | undefined
+  /** Of an operation that is completed. */
+  readonly result?: string | undefined
 }
 
 /**
- * Counters, since executing "add" twice shows; and locks, by the library's own transitions. It also counts the leases that end
- * without a release, when their time has come, so that somebody has to say how late it is.
+ * Counters, since executing "add" twice shows; locks and idempotent operations, by the library's own transitions. It also counts
+ * the locks' leases that end without a release, when their time has come, so that somebody has to say how late it is.
  */
 export class SimulatedMachine implements StateMachine {
   #counters = new Map<string, number>()
   #locks = new Map<string, LockRecord>()
+  #operations = new Map<string, OnceRecord>()
   /** Of everything that was executed, in order: two members that differ have had different lives. */
   digest = 0
   expired = 0
@@ -68,26 +74,44 @@ export class SimulatedMachine implements StateMachine {
 
   #execute(operation: Operation, timeMs: number): Reply {
     const { key } = operation
-    if (operation.type === 'add') {
-      const value = (this.#counters.get(key) ?? 0) + 1
-      this.#counters.set(key, value)
-      return { type: 'added', value }
+    switch (operation.type) {
+      case 'add': {
+        const value = (this.#counters.get(key) ?? 0) + 1
+        this.#counters.set(key, value)
+        return { type: 'added', value }
+      }
+      case 'acquire':
+      case 'renew':
+      case 'release':
+        return this.#executeLock(operation, timeMs)
+      default: {
+        const before = this.#operations.get(key)
+        const { record, reply } = executeOnce(before, operation, timeMs)
+        if (record) this.#operations.set(key, rising(record, before))
+        return reply
+      }
     }
+  }
+
+  #executeLock(operation: LockOperation, timeMs: number): LockReply {
+    const { key } = operation
     const command = { ...operation, type: `lock.${operation.type}`, key: key as RecordKey } as LockCommand
     const moment = { earliest: timeMs, latest: timeMs, sentAtMs: timeMs, resent: false, seed: 0 }
-    const { record, reply } = lockTransition(this.#locks.get(key), command, moment)
-    if (record) this.#locks.set(key, record)
+    const before = this.#locks.get(key)
+    const { record, reply } = lockTransition(before, command, moment)
+    if (record) this.#locks.set(key, rising(record, before))
     return lockReply(reply as Answer, timeMs)
   }
 
   look(key: string): Seen {
+    const operation = this.#operations.get(key)
+    if (operation) {
+      const { fence, owner, retainUntilMs, result } = operation
+      return { value: 0, fence, owner, expiresAtMs: operation.expiresAtMs ?? retainUntilMs, result: resultIn(result) }
+    }
     const lock = this.#locks.get(key)
     const { owner, expiresAtMs } = lock?.holder ?? {}
     return { value: this.#counters.get(key) ?? 0, fence: lock?.fence ?? 0, owner, expiresAtMs }
-  }
-
-  fences(): readonly (readonly [string, number])[] {
-    return [...this.#locks].map(([key, { fence }]) => [key, fence])
   }
 
   snapshot(): Iterable<Uint8Array> {
@@ -96,6 +120,7 @@ export class SimulatedMachine implements StateMachine {
       head,
       ...[...this.#counters].map((entry) => ({ counter: entry })),
       ...[...this.#locks].map((entry) => ({ lock: entry })),
+      ...[...this.#operations].map((entry) => ({ once: entry })),
     ]
     return encoded(pieces)
   }
@@ -103,13 +128,15 @@ export class SimulatedMachine implements StateMachine {
   async restore(pieces: AsyncIterable<Uint8Array>): Promise<void> {
     this.#counters = new Map()
     this.#locks = new Map()
+    this.#operations = new Map()
     this.digest = 0
     this.expired = 0
     this.#timeMs = 0
     for await (const piece of pieces) {
-      const { digest, expired, timeMs, counter, lock } = JSON.parse(new TextDecoder().decode(piece))
+      const { digest, expired, timeMs, counter, lock, once } = JSON.parse(new TextDecoder().decode(piece))
       if (counter) this.#counters.set(counter[0], counter[1])
       else if (lock) this.#locks.set(lock[0], lock[1])
+      else if (once) this.#operations.set(once[0], once[1])
       else {
         this.digest = digest
         this.expired = expired
@@ -117,6 +144,13 @@ export class SimulatedMachine implements StateMachine {
       }
     }
   }
+}
+
+/** Fences never fall, versions neither (V2). */
+function rising<R extends LockRecord | OnceRecord>(record: R, before: R | undefined): R {
+  const rises = !before || (record.fence >= before.fence && record.version >= before.version)
+  demand(rises, () => `fence ${before?.fence} (version ${before?.version}) becomes ${record.fence} (${record.version})`)
+  return record
 }
 
 function* encoded(pieces: readonly object[]): Generator<Uint8Array, void, void> {

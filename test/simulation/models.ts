@@ -1,5 +1,6 @@
-import type { Model } from './linearizability.ts'
-import type { LockReply, Operation, Reply, Seen } from './machine.ts'
+import { checkHistory, type HistoryOperation, type Model, type Verdict } from './linearizability.ts'
+import type { LockOperation, LockReply, Operation, Reply, Seen } from './machine.ts'
+import { onceModel } from './once-model.ts'
 
 /** What a client did and heard; without a reply nobody knows what became of it. */
 export type Action =
@@ -14,6 +15,12 @@ export const counterModel: Model<number, Action> = {
     return action.reply.type === 'added' && action.reply.value === value + 1 ? [value + 1] : []
   },
   key: String,
+}
+
+/** Of a key's history, by what the key is of. */
+export function checkKey(key: string, history: readonly HistoryOperation<Action>[]): Verdict {
+  if (key.startsWith('counter')) return checkHistory(history, counterModel)
+  return key.startsWith('lock') ? checkHistory(history, lockModel) : checkHistory(history, onceModel)
 }
 
 export interface LockState {
@@ -32,9 +39,10 @@ export const lockModel: Model<LockState, Action> = {
   initial: { fence: 0, owner: undefined, expiresAtMs: undefined, timeMs: 0, gone: undefined },
   step(state, action) {
     if (action.type === 'read') return look(state, action.seen)
-    const { operation, reply } = action
+    const operation = action.operation as LockOperation
+    const reply = action.reply as LockReply | undefined
     if (reply === undefined) return perhaps(state, operation)
-    if (reply.type === 'added' || operation.type === 'add' || reply.timeMs < state.timeMs) return []
+    if (reply.timeMs < state.timeMs) return []
     return told({ ...state, timeMs: reply.timeMs }, operation, reply)
   },
   key: ({ fence, owner, expiresAtMs, timeMs, gone }) => `${fence} ${owner} ${expiresAtMs} ${timeMs} ${gone}`,
@@ -48,11 +56,9 @@ function look(state: LockState, { fence, owner, expiresAtMs }: Seen): readonly L
 const matches = (state: LockState, expiresAtMs: number | undefined): boolean =>
   state.expiresAtMs === undefined || state.expiresAtMs === expiresAtMs
 
-function perhaps(state: LockState, operation: Operation): readonly LockState[] {
-  const isOwn = 'owner' in operation && state.owner === operation.owner
+function perhaps(state: LockState, operation: LockOperation): readonly LockState[] {
+  const isOwn = state.owner === operation.owner
   switch (operation.type) {
-    case 'add':
-      return []
     case 'acquire':
       return [{ ...state, fence: state.fence + 1, owner: operation.owner, expiresAtMs: undefined }]
     case 'renew':
@@ -62,7 +68,7 @@ function perhaps(state: LockState, operation: Operation): readonly LockState[] {
   }
 }
 
-function told(state: LockState, operation: Exclude<Operation, { type: 'add' }>, reply: LockReply): readonly LockState[] {
+function told(state: LockState, operation: LockOperation, reply: LockReply): readonly LockState[] {
   const { owner } = operation
   const isOwn = state.owner === owner
   switch (reply.type) {

@@ -304,4 +304,28 @@ export const mutants: readonly Mutant[] = [
     find: "    when: (seen) => seen.frame === 'damaged',\n    verdict: 'refuse',",
     replace: "    when: (seen) => seen.frame === 'damaged',\n    verdict: 'cut',",
   },
+  {
+    name: 'lets a zombie complete what another has begun',
+    file: 'idempotency/transitions.ts',
+    find: "  if (!record || record.owner !== command.owner) return same(record, unowned(moment))\n  if (record.status === 'completed') {",
+    replace: "  if (!record) return same(record, unowned(moment))\n  if (record.status === 'completed') {",
+  },
+  {
+    name: 'begins again though the result is kept',
+    file: 'idempotency/transitions.ts',
+    find: "if (record.status === 'completed') return moment.earliest <= (record.retainUntilMs ?? 0)",
+    replace: "if (record.status === 'completed') return moment.earliest <= (record.retainUntilMs ?? 0) - 200",
+  },
+  {
+    name: 'gives back what is completed',
+    file: 'idempotency/transitions.ts',
+    find: "if (record.status === 'completed') return same(record, { outcome: 'completed' })\n    return next(freed",
+    replace: 'return next(freed',
+  },
+  {
+    name: 'brings back an attempt that was given back',
+    file: 'idempotency/transitions.ts',
+    find: "if (isGhost(record, command.owner, moment)) return same(record, { outcome: 'stale' })",
+    replace: '',
+  },
 ]

@@ -3,11 +3,12 @@ import { isLogFailure } from '../../lib/raft/log/failure.ts'
 import type { PeerMessage } from '../../lib/raft/node/ports.ts'
 import { Chance, mix } from './chance.ts'
 import { Client, LEASE_MS } from './client.ts'
+import { Habits } from './habits.ts'
 import { Host } from './host.ts'
 import { demand, Invariants, Violation } from './invariants.ts'
 import { Leases } from './leases.ts'
-import { checkHistory, type HistoryOperation } from './linearizability.ts'
-import { type Action, counterModel, lockModel } from './models.ts'
+import type { HistoryOperation } from './linearizability.ts'
+import { type Action, checkKey } from './models.ts'
 import { SimulatedNetwork } from './network.ts'
 import { Operator } from './operator.ts'
 import { type Fault, faultsOf, type Profile, profileOf, SETTLE_MS } from './profile.ts'
@@ -53,6 +54,7 @@ export class World {
   readonly #chance: Chance
   readonly #clients: readonly Client[]
   readonly #operator: Operator
+  readonly #habits: Habits
   readonly #leases = new Leases()
   readonly #histories = new Map<string, HistoryOperation<Action>[]>()
   readonly #founders: readonly MemberId[]
@@ -81,6 +83,8 @@ export class World {
     this.#founders = Array.from({ length: profile.founders }, (_, place) => (place + 1) as MemberId)
     this.#clients = Array.from({ length: profile.clients }, (_, place) => this.#client(`client${place}`))
     this.#operator = new Operator(this, new Chance(seed, 'operator'))
+    const { scheduler } = this
+    this.#habits = new Habits({ scheduler, chance: this.#chance, profile: this.profile, leases: this.#leases })
   }
 
   #client(name: string): Client {
@@ -199,7 +203,7 @@ export class World {
     for (const _ of this.#founders) this.addHost('found')
     for (const fault of this.faults)
       this.scheduler.after(fault.at, () => this.#guard(() => this.isCalm || this.#operator.act(fault)))
-    for (const client of this.#clients) this.scheduler.after(50 + this.#chance.below(60), () => this.#live(client))
+    for (const client of this.#clients) this.scheduler.after(50 + this.#chance.below(60), () => this.#habits.live(client))
     await this.#until(this.profile.horizonMs, () => false)
     if (!this.#problem) await this.#settle()
     for (const client of this.#clients) client.end()
@@ -235,43 +239,6 @@ export class World {
     return false
   }
 
-  /** One thing after the other, with pauses, until the faults end. */
-  #live(client: Client): void {
-    if (this.scheduler.now > this.profile.horizonMs) return
-    const again = (): void => this.scheduler.after(1 + this.#chance.below(30), () => this.#live(client))
-    const key = this.#chance.below(this.profile.keys)
-    const dice = this.#chance.fraction()
-    const { held } = client
-    if (held && dice < 0.5) this.#useLock(client, again)
-    else if (dice < 0.4) client.execute({ type: 'add', key: `counter${key}` }, again)
-    else if (dice < 0.7 && !held)
-      client.execute({ type: 'acquire', key: `lock${key}`, owner: client.newOwner(), leaseMs: LEASE_MS }, again)
-    else client.read(dice < 0.85 ? `counter${key}` : `lock${key}`, again)
-  }
-
-  #useLock(client: Client, done: () => void): void {
-    const { held } = client
-    if (!held) {
-      done()
-      return
-    }
-    if (this.#chance.happens(0.5)) {
-      client.execute({ ...held, type: 'renew', leaseMs: LEASE_MS }, (reply) => {
-        if (reply?.type !== 'renewed') client.held = undefined
-        done()
-      })
-      return
-    }
-    client.held = undefined
-    // A third just forgets, as who crashes does; its lease has to end by itself.
-    if (this.#chance.happens(0.33)) {
-      done()
-      return
-    }
-    this.#leases.left(held.key, held.owner, this.scheduler.now)
-    client.execute({ type: 'release', key: held.key, owner: held.owner }, done)
-  }
-
   /** Faults off: within a time in which it has to, the group leads, agrees, serves, and lets go of what nobody renews. */
   async #settle(): Promise<void> {
     this.isCalm = true
@@ -290,9 +257,9 @@ export class World {
     this.log('ended')
   }
 
-  /** A client that takes every lock, once, and adds to every counter. Leases that nobody renews end in time. */
+  /** Clients that take every lock, add to every counter and complete every operation. Leases that nobody renews end in time. */
   #serve(): { left: number } {
-    const served = { left: 2 * this.profile.keys }
+    const served = { left: 3 * this.profile.keys }
     for (let key = 0; key < this.profile.keys; key++) {
       const adder = this.#client(`adder${key}`)
       const locker = this.#client(`locker${key}`)
@@ -315,6 +282,7 @@ export class World {
         })
       add()
       lock()
+      this.#habits.insist(this.#client(`caller${key}`), { key: `once${key}`, since: started }, () => served.left--)
     }
     return served
   }
@@ -347,7 +315,7 @@ export class World {
 
   #checkHistories(): void {
     for (const [key, history] of [...this.#histories].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const verdict = key.startsWith('counter') ? checkHistory(history, counterModel) : checkHistory(history, lockModel)
+      const verdict = checkKey(key, history)
       this.count(verdict)
       if (verdict === 'not linearizable')
         for (const { action, start, end } of history)
