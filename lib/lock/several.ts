@@ -6,30 +6,34 @@ import type { Fenced, FencedOptions, FencedWrite } from './fenced.ts'
 import type { HeldLock, LockSignal } from './handle.ts'
 import { reentered, reentrant } from './reentrance.ts'
 import { elapsedMs, type LockRequest, monotonic } from './request.ts'
+import { JointAttempt } from './together.ts'
+
+type Requests = readonly [LockRequest, ...LockRequest[]]
 
 /** `request`: the one of several that was refused. */
 export type Acquisition =
   | { readonly lock: HeldLock; readonly held?: never }
   | { readonly lock?: never; readonly held: Held; readonly request: LockRequest }
 
+type Refused = Extract<Acquisition, { readonly held: Held }>
+
 /**
- * Takes each lock in turn, or none: what was taken is given back when one can't be had. Everybody takes them in the order of their
- * names, so there is no circle of waiting (Havender, "Avoiding deadlock in multitasking systems", 1968). The wait is for all of them.
+ * Takes each lock, or none. In one transaction, where the store can; else one after the other, and what was taken is given back
+ * when one can't be had. Everybody takes them in the order of their names, so there is no circle of waiting (Havender, "Avoiding
+ * deadlock in multitasking systems", 1968). The wait is for all of them.
+ *
+ * Renewals and releases are requests of their own, at the same time: in a transaction each would cost twice as much, and one lock
+ * that was lost would keep the others from being renewed, or released.
  */
-export async function acquireEach(requests: readonly [LockRequest, ...LockRequest[]]): Promise<Acquisition> {
-  const sinceMs = monotonic(requests[0])
+export async function acquireEach(requests: Requests): Promise<Acquisition> {
   const taken: HeldLock[] = []
   try {
-    for (const request of requests) {
-      const waitMs = taken.length === 0 ? request.waitMs : Math.max(0, request.waitMs - elapsedMs(request, sinceMs))
-      const outcome = await acquireOne({ ...request, waitMs })
-      if (outcome.held) {
-        await giveBack(taken)
-        return { held: outcome.held, request }
-      }
-      taken.push(outcome.lock)
+    const refused = await takeAll(requests, taken)
+    if (refused) {
+      await giveBack(taken)
+      return refused
     }
-    const [only, ...others] = taken
+    const [only, ...others] = taken.sort((a, b) => (a.name < b.name ? -1 : 1))
     if (only && others.length === 0) return { lock: only }
     const lock = new LockSet(taken)
     lock.assertHeld() // the first ones may have been lost while we waited for the last
@@ -40,13 +44,31 @@ export async function acquireEach(requests: readonly [LockRequest, ...LockReques
   }
 }
 
-async function acquireOne(request: LockRequest): Promise<{ lock: HeldLock; held?: never } | { lock?: never; held: Held }> {
-  if (!request.reentrant) return acquire(request)
-  const again = reentered(request)
-  if (again) return { lock: again }
-  const outcome = await acquire(request)
-  return outcome.lock ? { lock: reentrant(outcome.lock, request) } : outcome
+async function takeAll(requests: Requests, taken: HeldLock[]): Promise<Refused | undefined> {
+  const sinceMs = monotonic(requests[0])
+  const missing: LockRequest[] = []
+  for (const request of requests) {
+    const again = request.reentrant ? reentered(request) : undefined
+    if (again) taken.push(again)
+    else missing.push(request)
+  }
+  const [first, ...others] = missing
+  if (first && others.length > 0 && first.store.acquireAll && !first.fair) {
+    const outcome = await new JointAttempt([first, ...others]).run()
+    for (const [index, lock] of (outcome.locks ?? []).entries()) taken.push(entrance(lock, missing[index] ?? first))
+    if (!outcome.held) return undefined
+    if (!outcome.inTurn) return { held: outcome.held, request: outcome.request }
+  }
+  for (const request of missing) {
+    const waitMs = Math.max(0, request.waitMs - elapsedMs(request, sinceMs))
+    const outcome = await acquire({ ...request, waitMs })
+    if (outcome.held) return { held: outcome.held, request }
+    taken.push(entrance(outcome.lock, request))
+  }
+  return undefined
 }
+
+const entrance = (lock: HeldLock, request: LockRequest): HeldLock => (request.reentrant ? reentrant(lock, request) : lock)
 
 async function giveBack(taken: readonly HeldLock[]): Promise<void> {
   for (const lock of taken.toReversed()) await lock[Symbol.asyncDispose]()

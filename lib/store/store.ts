@@ -1,5 +1,5 @@
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Command, Reply, ReplyTo } from './command.ts'
+import type { AcquiredAll, Command, LockAcquire, Reply, ReplyTo } from './command.ts'
 import type { AlonceRecord, RecordKey } from './record.ts'
 import type { Interval, Moment } from './time.ts'
 import type { Transactions } from './transaction.ts'
@@ -42,6 +42,14 @@ export interface Store {
    * same), `STORE_NOT_FOUND`, `STORE_DENIED`, `STORE_SCHEMA`, `RECORD_UNREADABLE`.
    */
   execute<C extends Command>(command: C, options?: SendOptions): Promise<ReplyTo<C>>
+
+  /**
+   * Takes all of these locks in one transaction, or none. Each command has a key of its own, and none queues. `undefined`: this
+   * store can't, and several locks are taken one after the other.
+   *
+   * @throws as `execute`
+   */
+  readonly acquireAll?: ((commands: readonly LockAcquire[], options?: SendOptions) => Promise<AcquiredAll>) | undefined
 
   /** The record as it is now, by a linearizable read, its result included. */
   read(key: RecordKey, options?: SendOptions): Promise<AlonceRecord | undefined>

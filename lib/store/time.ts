@@ -23,6 +23,8 @@ export interface Moment extends Interval {
   readonly resent: boolean
   /** What a new record's fence and version start from: larger than any fence that a deleted record of this key ever had. */
   readonly seed: number
+  /** A grant's fence is at least this: a store that is not told what its write made of the last fence names the next one. */
+  readonly leastFence?: number | undefined
 }
 
 export const DAY_MS = 86_400_000

@@ -1,4 +1,5 @@
 import { type Runtime, sleep } from '../runtime/runtime.ts'
+import type { AcquiredAll, LockAcquire } from '../store/command.ts'
 import { AlonceError, type ErrorDetails, invariant } from '../store/errors.ts'
 import type { SendOptions, Store } from '../store/store.ts'
 import type { Transactions } from '../store/transaction.ts'
@@ -81,6 +82,8 @@ export function faultyStore(inner: Store, options: FaultyStoreOptions = {}): Fau
     wire,
     now: () => inner.now(),
     execute: (command, given = {}) => through(command.type, given, (options) => inner.execute(command, options)),
+    acquireAll:
+      inner.acquireAll && ((commands, given = {}) => through('acquire-all', given, (options) => joint(inner, commands, options))),
     read: (key, given = {}) => through('read', given, () => inner.read(key)),
   }
 }
@@ -88,6 +91,11 @@ export function faultyStore(inner: Store, options: FaultyStoreOptions = {}): Fau
 function transactionsOf({ transactions }: Store): Transactions {
   invariant(transactions !== undefined, () => 'a faulty store outlives the transactions of its store')
   return transactions
+}
+
+function joint(inner: Store, commands: readonly LockAcquire[], options: SendOptions): Promise<AcquiredAll> {
+  invariant(inner.acquireAll !== undefined, () => 'a faulty store outlives what its store can do')
+  return inner.acquireAll(commands, options)
 }
 
 const unavailable = (details: ErrorDetails): AlonceError =>

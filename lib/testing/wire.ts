@@ -1,7 +1,7 @@
 import type { CommandType } from '../store/command.ts'
 
-/** What a request is: the command it carries, a transaction with items of the caller's, or a read. */
-export type RequestType = CommandType | 'transact' | 'read'
+/** What a request is: the command it carries, several acquires in one, a transaction with items of the caller's, or a read. */
+export type RequestType = CommandType | 'acquire-all' | 'transact' | 'read'
 
 /**
  * - `drop-request`: it never arrives, and the sender sees a broken connection;

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Agent, request as httpRequest } from 'node:http'
 import { Readable } from 'node:stream'
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
+import type { AcquiredAll } from '../../lib/store/command.ts'
 import type { Store } from '../../lib/store/store.ts'
 import type { Transacted } from '../../lib/store/transaction.ts'
 import type { CommandSender } from '../../lib/stores/dynamodb/dynamodb-store.ts'
@@ -55,6 +56,9 @@ export function labelled(store: Store): Store {
     },
     now: () => store.now(),
     execute: (sent, options) => command.run(sent.type, () => store.execute(sent, options)),
+    acquireAll:
+      store.acquireAll &&
+      ((...given) => command.run('acquire-all', async () => store.acquireAll?.(...given) as Promise<AcquiredAll>)),
     read: (key, options) => command.run('read', () => store.read(key, options)),
   }
 }

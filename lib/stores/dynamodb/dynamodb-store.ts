@@ -1,14 +1,17 @@
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Command, OnceComplete, Reply, ReplyTo } from '../../store/command.ts'
+import type { AcquiredAll, Command, LockAcquire, OnceComplete, Reply, ReplyTo } from '../../store/command.ts'
 import { AlonceError, isAlonceError } from '../../store/errors.ts'
 import type { AlonceRecord, RecordKey } from '../../store/record.ts'
 import type { Capabilities, SendOptions, Store } from '../../store/store.ts'
 import { DAY_MS, type Interval } from '../../store/time.ts'
 import type { TokenCompletion, Transacted, TransactItem, Transactions } from '../../store/transaction.ts'
+import { checkJoint } from '../joint.ts'
+import { JointExecution, type JointPorts } from './acquire-all.ts'
 import { Execution } from './execution.ts'
 import { leasesOf } from './grant.ts'
 import { ttlSeconds } from './item.ts'
 import { LargeCheckpoints } from './large-checkpoints.ts'
+import { LastFences } from './last-fences.ts'
 import { type DynamoDBStoreOptions, dynamodbOptions, type Settings } from './options.ts'
 import { MAX_RESULT_BYTES, Results } from './results.ts'
 import { Call, Requests } from './send.ts'
@@ -40,10 +43,8 @@ class DynamoDBStore implements Store {
   /** Shorter leases would end within what the server's clock is uncertain by. */
   readonly capabilities: Capabilities = { minLeaseMs: 3000, maxResultBytes: MAX_RESULT_BYTES }
   readonly runtime: Runtime
-  readonly transactions: Transactions = {
-    transact: (command, items, options) => this.#transact(command, items, options),
-    guard: (key, grant) => guardItem(this.#names, key, grant),
-  }
+  readonly transactions: Transactions | undefined
+  readonly acquireAll: Store['acquireAll']
   readonly #settings: Settings
   readonly #clock: TableClock
   readonly #table: Table
@@ -52,6 +53,7 @@ class DynamoDBStore implements Store {
   readonly #results: Results
   readonly #checkpoints: LargeCheckpoints
   readonly #sightings = new Sightings()
+  readonly #fences = new LastFences()
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -62,15 +64,17 @@ class DynamoDBStore implements Store {
     this.#table = new Table(this.#names, this.#requests, this.#clock)
     this.#results = new Results(this.#names, this.#requests)
     this.#checkpoints = new LargeCheckpoints(this.#names, this.#requests)
+    if (!settings.transactions) return
+    this.transactions = {
+      transact: (command, items, options) => this.#transact(command, items, options),
+      guard: (key, grant) => guardItem(this.#names, key, grant),
+    }
+    this.acquireAll = (commands, options) => this.#acquireAll(commands, options)
   }
 
   async execute<C extends Command>(command: C, options: SendOptions = {}): Promise<ReplyTo<C>> {
     const call = this.#call(options)
-    const execution = new Execution(
-      { table: this.#table, clock: this.#clock, sightings: this.#sightings },
-      { command: await this.#prepare(command, call), call, firstSentAtMs: firstSentAt(options) },
-    )
-    const reply = await execution.run()
+    const reply = await this.#run(await this.#prepare(command, call), call, firstSentAt(options))
     return (await this.#complete(command.key, reply, call)) as ReplyTo<C>
   }
 
@@ -79,12 +83,33 @@ class DynamoDBStore implements Store {
     const { head, look } = await this.#table.get(key, call)
     if (head && (head.unclocked || this.#clock.basis === 'wall')) this.#sightings.earliest(leasesOf(head), { key, look }, 0)
     const record = head?.record
+    if (record?.kind === 'lock') this.#fences.saw(key, record.fence)
     if (record?.kind !== 'once' || !record.result) return record
     return { ...record, result: await this.#results.load(key, record.result, call) }
   }
 
   now(): Interval {
     return this.#clock.now()
+  }
+
+  #run(command: Command, call: Call, firstSentAtMs?: number): Promise<Reply> {
+    const ports = { table: this.#table, clock: this.#clock, sightings: this.#sightings }
+    return new Execution(ports, { command, call, firstSentAtMs }).run()
+  }
+
+  async #acquireAll(commands: readonly LockAcquire[], options: SendOptions = {}): Promise<AcquiredAll> {
+    checkJoint(commands)
+    const ports: JointPorts = {
+      table: this.#table,
+      requests: this.#requests,
+      clock: this.#clock,
+      sightings: this.#sightings,
+      fences: this.#fences,
+      release: (command, call) => this.#run(command, call),
+      occasion: () => this.runtime.random.id(),
+    }
+    const task = { commands, call: this.#call(options), firstSentAtMs: firstSentAt(options) }
+    return new JointExecution(ports, task).run()
   }
 
   #call(options: SendOptions): Call {

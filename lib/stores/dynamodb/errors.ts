@@ -8,6 +8,7 @@ export type Verdict =
       readonly kind: 'refused'
       readonly item: { [name: string]: AttributeValue } | undefined
       readonly by?: RefusedItem | undefined
+      readonly reasons?: readonly CancellationReason[] | undefined
     }
   /** Worth another try. `sent` is false when the request can't have been applied. */
   | { readonly kind: 'again'; readonly sent: boolean }
@@ -84,13 +85,17 @@ const BUSY_REASONS: ReadonlySet<string> = new Set([
   'RequestLimitExceeded',
 ])
 
+/** A reason that does not pass, and is no refusal of a condition: an item that is not as ours are. */
+export const isUnfit = (reason: string): boolean =>
+  reason !== 'None' && reason !== 'ConditionalCheckFailed' && !BUSY_REASONS.has(reason)
+
 /** A cancelled transaction has written nothing. Our own item is the first, and its refusal says more than any other. */
 function judgeCancelled(reasons: readonly CancellationReason[]): Verdict {
-  if (reasons[0]?.Code === 'ConditionalCheckFailed') return { kind: 'refused', item: reasons[0].Item }
+  if (reasons[0]?.Code === 'ConditionalCheckFailed') return { kind: 'refused', item: reasons[0].Item, reasons }
   const index = reasons.findIndex(({ Code = 'None' }) => Code !== 'None' && !BUSY_REASONS.has(Code))
   if (index < 0) return { kind: 'again', sent: false }
   const reason = reasons[index]?.Code ?? 'unknown'
-  if (index > 0) return { kind: 'refused', item: undefined, by: { index: index - 1, reason } }
+  if (index > 0) return { kind: 'refused', item: undefined, by: { index: index - 1, reason }, reasons }
   const message = `DynamoDB refused our own item of the transaction (${reason}). Please report it.`
   return { kind: 'fatal', error: new AlonceError('RECORD_UNREADABLE', message) }
 }

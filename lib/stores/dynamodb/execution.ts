@@ -6,7 +6,7 @@ import type { Transitioned } from '../../store/store.ts'
 import type { Moment } from '../../store/time.ts'
 import { transition } from '../transition.ts'
 import type { HotWrite, Sending } from './expression.ts'
-import { isGrant, isGrantor, leaseEnd, leasesOf, regranted } from './grant.ts'
+import { isGrant, isGrantor, leaseEnd, regranted } from './grant.ts'
 import type { Head } from './item.ts'
 import { lockWrite, lockWriteOn } from './lock-expressions.ts'
 import { onceWrite } from './once-expressions.ts'
@@ -137,18 +137,14 @@ export class Execution {
     return { ...instant, sentAtMs: this.#task.firstSentAtMs ?? instant.latest }
   }
 
-  #moment(): Moment {
+  #moment(): Moment & Pick<Sending, 'basis'> {
     return { ...this.#sending, resent: this.#task.call.resent }
   }
 
-  /** Where the server's clock is not known, or did not write the expiry, a lease has ended when we saw it last that long. */
-  #momentFor({ head, look }: Seen): Moment {
+  #momentFor(seen: Seen): Moment {
     const { command } = this.#task
     const moment = this.#moment()
-    if (!isGrantor(command) || !head) return moment
-    if (!head.unclocked && this.#sending.basis === 'server') return moment
-    const leases = leasesOf(head)
-    return { ...moment, earliest: this.#ports.sightings.earliest(leases, { key: command.key, look }, moment.earliest) }
+    return isGrantor(command) ? this.#ports.sightings.momentFor(command.key, seen, moment) : moment
   }
 }
 

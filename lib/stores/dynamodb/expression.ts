@@ -24,6 +24,8 @@ export interface HotWrite {
 /** The moment of the first sending, which every sending of the command carries. */
 export interface Sending extends Instant {
   readonly sentAtMs: number
+  /** In a transaction, which does not return what it has written: the fence to be given, if it is larger than the last. */
+  readonly leastFence?: number | undefined
 }
 
 export interface Draft {
@@ -60,4 +62,8 @@ export const clockMark = (sending: Sending): { readonly set: string | false; rea
 export const NO_GHOST = '(attribute_not_exists(lo) OR (lo <> :o AND g <= :sent))'
 /** A fence and a version that rise, from the seed in a new item. */
 export const RISE = ['f = if_not_exists(f, :seed) + :one', 'v = if_not_exists(v, :seed) + :one', 'sv = :sv'] as const
+
+/** The same, where the fence was named. */
+export const RISE_TO = ['f = :f', 'v = if_not_exists(v, :seed) + :one', 'sv = :sv'] as const
+export const RISES = '(attribute_not_exists(f) OR f < :f)'
 export const FRESH = '(attribute_not_exists(pk) OR sv = :sv)'

@@ -2,7 +2,7 @@ import { fits, isEmpty, MOST_WAITERS, placeOf } from '../../lock/transitions.ts'
 import type { LockAcquire, LockCommand, LockRelease, LockRenew, Reply, Share } from '../../store/command.ts'
 import type { LockRecord } from '../../store/record.ts'
 import { DAY_MS } from '../../store/time.ts'
-import { clockMark, FRESH, type HotWrite, hotWrite, NO_GHOST, RISE, type Sending } from './expression.ts'
+import { clockMark, FRESH, type HotWrite, hotWrite, NO_GHOST, RISE, RISE_TO, RISES, type Sending } from './expression.ts'
 import { number, text, ttlSeconds } from './item.ts'
 import { joinWrite, leaveWrite, renewMemberWrite } from './pool-expressions.ts'
 import { enqueueWrite, handOverWrite, stayWrite } from './queue-expressions.ts'
@@ -63,11 +63,12 @@ const isMember = ({ pool }: LockRecord, owner: string): boolean => pool !== unde
 function acquire({ owner, leaseMs, label }: LockAcquire, sending: Sending): HotWrite {
   const expiresAtMs = sending.latest + leaseMs
   const mark = clockMark(sending)
+  const named = sending.leastFence !== undefined
   return hotWrite({
-    set: ['o = :o', 'x = :x', 'l = :l', label !== undefined && 'lb = :lb', ...RISE, '#t = :t', mark.set],
+    set: ['o = :o', 'x = :x', 'l = :l', label !== undefined && 'lb = :lb', ...(named ? RISE_TO : RISE), '#t = :t', mark.set],
     remove: [...(label === undefined ? ['lb'] : []), ...mark.remove],
     // A takeover goes the slow way: it leaves a tombstone of whom it takes over from.
-    when: [FRESH, NO_MEMBERS, NO_QUEUE, NO_GHOST, 'attribute_not_exists(o)'],
+    when: [FRESH, NO_MEMBERS, NO_QUEUE, NO_GHOST, 'attribute_not_exists(o)', ...(named ? [RISES] : [])],
     values: {
       ':o': text(owner),
       ':x': number(expiresAtMs),
@@ -75,6 +76,7 @@ function acquire({ owner, leaseMs, label }: LockAcquire, sending: Sending): HotW
       ':lb': text(label),
       ':t': number(ttlSeconds(expiresAtMs + DAY_MS)),
       ':seed': number(sending.seed),
+      ':f': number(sending.leastFence),
       ':sent': number(sending.sentAtMs),
     },
   })

@@ -20,6 +20,11 @@ export interface DynamoDBStoreOptions {
   readonly totalTimeoutMs?: number | undefined
   /** Requests for one step of a command, retries included. Default: 6. */
   readonly maxAttempts?: number | undefined
+  /**
+   * Whether the table takes transactions. A multi-region strongly consistent one does not: with `false`, several `keys` are taken
+   * one after the other, and `transact` and `guard` are refused. Default: `true`.
+   */
+  readonly transactions?: boolean | undefined
   /** Clock, randomness and timers. Default: the system's. */
   readonly runtime?: Runtime | undefined
 }
@@ -34,6 +39,7 @@ export interface Settings {
   readonly requestTimeoutMs: number
   readonly totalTimeoutMs: number
   readonly maxAttempts: number
+  readonly transactions: boolean
   readonly runtime: Runtime
 }
 
@@ -43,7 +49,7 @@ const NAMESPACE = /^[\w.-]{1,64}$/
 
 /** @throws AlonceError `CONFIG_INVALID` */
 export function dynamodbOptions(options: DynamoDBStoreOptions): Settings {
-  const { tableName, namespace = 'default', client, clientConfig, runtime = systemRuntime } = options
+  const { tableName, namespace = 'default', client, clientConfig, transactions = true, runtime = systemRuntime } = options
   checkNames(tableName, namespace)
   if (client !== undefined && typeof client.send !== 'function') {
     throw configInvalid('client', 'must be a DynamoDBClient or an object with its "send" method.')
@@ -51,6 +57,8 @@ export function dynamodbOptions(options: DynamoDBStoreOptions): Settings {
   if (client && clientConfig) {
     throw configInvalid('clientConfig', 'is for the client that the store makes; configure the one you pass in "client" instead.')
   }
+  if (typeof transactions !== 'boolean')
+    throw configInvalid('transactions', `must be true or false, not ${String(transactions)}.`)
   const requestTimeoutMs = whole('requestTimeoutMs', options.requestTimeoutMs ?? 1000, [10, 60_000])
   return {
     tableName,
@@ -64,6 +72,7 @@ export function dynamodbOptions(options: DynamoDBStoreOptions): Settings {
       300_000,
     ]),
     maxAttempts: whole('maxAttempts', options.maxAttempts ?? 6, [1, 20]),
+    transactions,
     runtime,
   }
 }

@@ -13,8 +13,10 @@ export function joinWrite({ owner, leaseMs, label, share }: LockAcquire, sending
   const { limit, weight = 1 } = share ?? {}
   const expiresAtMs = sending.latest + leaseMs
   const room = limit === undefined ? [] : ['w <= :room']
+  const named = sending.leastFence !== undefined
+  const rise = named ? ['hf.#m = :f', 'f = :f'] : ['hf.#m = f + :one', 'f = f + :one']
   const write = hotWrite({
-    set: ['h.#m = :member', 'hf.#m = f + :one', 'w = w + :w', 'f = f + :one', 'v = v + :one', '#t = :t', ...mark(sending)],
+    set: ['h.#m = :member', ...rise, 'w = w + :w', 'v = v + :one', '#t = :t', ...mark(sending)],
     when: [
       'sv = :sv',
       'attribute_exists(h)',
@@ -25,6 +27,7 @@ export function joinWrite({ owner, leaseMs, label, share }: LockAcquire, sending
       'attribute_not_exists(o)',
       'size(q) = :zero',
       NO_GHOST,
+      ...(named ? ['f < :f'] : []),
     ],
     values: {
       ':o': text(owner),
@@ -35,6 +38,7 @@ export function joinWrite({ owner, leaseMs, label, share }: LockAcquire, sending
       // A weight above the limit never fits; DynamoDB would compare with a negative number, and say the same.
       ':room': number(limit === undefined ? undefined : limit - weight),
       ':sent': number(sending.sentAtMs),
+      ':f': number(sending.leastFence),
       ':t': number(ttlSeconds(poolPurgeAtMs(sending.latest))),
     },
     names: { '#m': memberName(owner) },

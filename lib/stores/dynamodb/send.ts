@@ -1,4 +1,4 @@
-import { type AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { type AttributeValue, type CancellationReason, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { type Runtime, sleep } from '../../runtime/runtime.ts'
 import { AlonceError } from '../../store/errors.ts'
 import type { SendOptions } from '../../store/store.ts'
@@ -22,11 +22,16 @@ export interface Request {
 
 /**
  * `Output` when it was done; when its condition did not hold, the item as it is, if known. `by`: not our own item of a
- * transaction was refused, but one of the caller's.
+ * transaction was refused, but one of the caller's. `reasons`: what became of each item of a transaction.
  */
 export type Answer<Output> =
   | { readonly refused: false; readonly output: Output }
-  | { readonly refused: true; readonly item: Item | undefined; readonly by?: RefusedItem | undefined }
+  | {
+      readonly refused: true
+      readonly item: Item | undefined
+      readonly by?: RefusedItem | undefined
+      readonly reasons?: readonly CancellationReason[] | undefined
+    }
 
 /** What one call of the store's may spend, and whether something of it may have been applied already. */
 export class Call {
@@ -81,7 +86,7 @@ export class Requests {
       } catch (error) {
         const verdict = judge(error, tableName)
         if (request.writes && isUnsure(attempts, verdict.kind === 'again' && verdict.sent)) call.resent = true
-        if (verdict.kind === 'refused') return { refused: true, item: verdict.item, by: verdict.by }
+        if (verdict.kind === 'refused') return { refused: true, item: verdict.item, by: verdict.by, reasons: verdict.reasons }
         if (verdict.kind === 'fatal' || (verdict.kind === 'skewed' && skewed)) throw verdict.error
         skewed ||= verdict.kind === 'skewed'
         cause = error

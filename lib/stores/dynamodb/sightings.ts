@@ -1,6 +1,9 @@
 import type { RecordKey } from '../../store/record.ts'
 import { DRIFT, type Reading, shortest } from '../../store/server-clock.ts'
-import type { Lease } from './grant.ts'
+import type { Moment } from '../../store/time.ts'
+import { type Lease, leasesOf } from './grant.ts'
+import type { Seen } from './table.ts'
+import type { Basis } from './table-clock.ts'
 
 interface Sighting {
   readonly expiresAtMs: number
@@ -37,6 +40,12 @@ export class Sightings {
     const ended = leases.filter((_, index) => outlasted[index]).map((lease) => lease.expiresAtMs + 1)
     const running = leases.filter((_, index) => !outlasted[index]).map((lease) => lease.expiresAtMs)
     return Math.min(Math.max(otherwise, ...ended), ...running)
+  }
+
+  /** Where the server's clock is not known, or did not write the expiry, a lease has ended when we saw it last that long. */
+  momentFor<M extends Moment & { readonly basis: Basis }>(key: RecordKey, { head, look }: Seen, moment: M): M {
+    if (!head || (!head.unclocked && moment.basis === 'server')) return moment
+    return { ...moment, earliest: this.earliest(leasesOf(head), { key, look }, moment.earliest) }
   }
 
   #outlasted(name: string, { expiresAtMs, leaseMs }: Lease, look: Look): boolean {

@@ -8,7 +8,7 @@ import { transition } from '../transition.ts'
 import type { Sending } from './expression.ts'
 import { address, memberName } from './item.ts'
 import { complete } from './once-expressions.ts'
-import type { Answer, Call, Requests } from './send.ts'
+import type { Answer, Call, Request, Requests } from './send.ts'
 import type { Seen, Table, TableNames } from './table.ts'
 
 export interface TransactionTask {
@@ -60,15 +60,18 @@ export class TransactionExecution {
   }
 
   #send(head: TransactWriteItem): Promise<Answer<unknown>> {
-    const TransactItems = [head, ...this.#task.items]
-    // The same for the same bytes only: DynamoDB refuses one token with two contents.
-    const ClientRequestToken = createHash('sha256')
-      .update(JSON.stringify(TransactItems, bytesAsText))
-      .digest('base64url')
-      .slice(0, 36)
-    const build = (): object => new TransactWriteItemsCommand({ TransactItems, ClientRequestToken })
-    return this.#requests.deliver({ writes: true, build }, this.#task.call)
+    return this.#requests.deliver(transaction([head, ...this.#task.items]), this.#task.call)
   }
+}
+
+/**
+ * By its token DynamoDB recognises a transaction when it is sent again within ten minutes. The token is the same for the same
+ * items only (DynamoDB refuses one token with two contents), and the same `occasion`.
+ */
+export function transaction(TransactItems: TransactWriteItem[], occasion = ''): Request {
+  const content = JSON.stringify(TransactItems, bytesAsText) + occasion
+  const ClientRequestToken = createHash('sha256').update(content).digest('base64url').slice(0, 36)
+  return { writes: true, build: () => new TransactWriteItemsCommand({ TransactItems, ClientRequestToken }) }
 }
 
 function verdictOf(reply: Reply): Transacted {

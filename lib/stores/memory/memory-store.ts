@@ -1,8 +1,9 @@
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Command, ReplyTo } from '../../store/command.ts'
+import type { AcquiredAll, Command, Granted, LockAcquire, ReplyTo } from '../../store/command.ts'
 import type { AlonceRecord, RecordKey } from '../../store/record.ts'
-import type { Capabilities, SendOptions, Store } from '../../store/store.ts'
-import { exactly, type Interval } from '../../store/time.ts'
+import type { Capabilities, SendOptions, Store, Transitioned } from '../../store/store.ts'
+import { exactly, type Interval, type Moment } from '../../store/time.ts'
+import { answerOf, checkJoint } from '../joint.ts'
 import { transition } from '../transition.ts'
 import { type MemoryStoreOptions, memoryOptions } from './options.ts'
 
@@ -42,17 +43,40 @@ class Records implements MemoryStore {
   }
 
   async execute<C extends Command>(command: C, options: SendOptions = {}): Promise<ReplyTo<C>> {
+    const { reply } = this.#apply(command, this.#moment(options))
+    return reply as ReplyTo<C>
+  }
+
+  async acquireAll(commands: readonly LockAcquire[], options: SendOptions = {}): Promise<AcquiredAll> {
+    checkJoint(commands)
+    const moment = this.#moment(options)
+    const tried = commands.map((command) => answerOf(transition(this.#records.get(command.key), command, moment).reply))
+    const index = tried.findIndex(({ outcome }) => outcome !== 'acquired')
+    const refusal = tried[index]
+    if (refusal && refusal.outcome !== 'acquired') {
+      // What an earlier sending has taken, before an operator took one of them away.
+      for (const { key, owner } of commands) this.#apply({ type: 'lock.release', key, owner }, moment)
+      return { outcome: 'refused', index, reply: refusal }
+    }
+    for (const command of commands) this.#apply(command, moment)
+    return { outcome: 'acquired', grants: tried as readonly Granted[] }
+  }
+
+  #moment(options: SendOptions): Moment {
     options.onRequest?.()
     const now = this.now()
     this.#sweep(now)
-    const moment = { ...now, sentAtMs: options.firstSentAtMs ?? now.latest, resent: options.resent ?? false, seed: this.#seed }
+    return { ...now, sentAtMs: options.firstSentAtMs ?? now.latest, resent: options.resent ?? false, seed: this.#seed }
+  }
+
+  #apply(command: Command, moment: Moment): Transitioned {
     const before = this.#records.get(command.key)
-    const { record, reply } = transition(before, command, moment)
-    if (record && record !== before) {
-      this.#records.set(command.key, record)
-      this.#seed = Math.max(this.#seed, record.fence, record.version)
+    const done = transition(before, command, moment)
+    if (done.record && done.record !== before) {
+      this.#records.set(command.key, done.record)
+      this.#seed = Math.max(this.#seed, done.record.fence, done.record.version)
     }
-    return reply as ReplyTo<C>
+    return done
   }
 
   async read(key: RecordKey, options: SendOptions = {}): Promise<AlonceRecord | undefined> {

@@ -5,7 +5,7 @@ import type { Wire } from '../wire.ts'
 
 /** A fresh store, as the factory gives it to one case. */
 export interface StoreUnderTest {
-  /** The store as one more client sees it. A case calls it up to three times. */
+  /** The store as one more client sees it. A case calls it up to four times. */
   connect(): Connection
   /** Moves the store's time. Without it, name the reason in `skip.time`. */
   advance?(ms: number): Promise<void>
@@ -47,5 +47,5 @@ export interface DefineCase {
   readonly skip?: ((title: string, body: () => Promise<void>) => unknown) | undefined
 }
 
-/** What a case may need beyond the contract of `Store`. */
-export type Need = 'time' | 'removal' | 'counters'
+/** What a case may need beyond the contract of `Store`; `together`: its `acquireAll`. */
+export type Need = 'time' | 'removal' | 'counters' | 'together'

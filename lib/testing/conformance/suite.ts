@@ -6,6 +6,7 @@ import { operationCases } from './operations.ts'
 import { queueCases } from './queues.ts'
 import { sharingCases } from './sharing.ts'
 import type { ConformanceOptions, Need, StoreUnderTest } from './subject.ts'
+import { togetherCases } from './together.ts'
 import { transactionCases } from './transactions.ts'
 import { type Case, Trial } from './trial.ts'
 
@@ -13,6 +14,7 @@ const chapters: readonly { readonly title: string; readonly cases: readonly Case
   { title: 'locks', cases: lockCases },
   { title: 'locks that are shared', cases: sharingCases },
   { title: 'locks that are queued for', cases: queueCases },
+  { title: 'several locks together', cases: togetherCases },
   { title: 'operations', cases: operationCases },
   { title: 'what an operation keeps', cases: operationDetailCases },
   { title: 'when leases end', cases: leaseCases },
@@ -30,7 +32,12 @@ const chapters: readonly { readonly title: string; readonly cases: readonly Case
  * storeConformance('my store', async () => ({ connect: () => ({ store: myStore() }) }), {
  *   describe,
  *   it,
- *   skip: { time: 'it keeps real time', removal: 'nothing can be deleted by hand', counters: 'it has no transactions' },
+ *   skip: {
+ *     time: 'it keeps real time',
+ *     removal: 'nothing can be deleted by hand',
+ *     counters: 'it has no transactions',
+ *     together: 'it has no acquireAll',
+ *   },
  * })
  */
 export function storeConformance(name: string, open: () => Promise<StoreUnderTest>, options: ConformanceOptions): void {
@@ -48,17 +55,19 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
   })
 }
 
-const MEANS: { readonly [need in Need]: 'advance' | 'remove' | 'counters' } = {
-  time: 'advance',
-  removal: 'remove',
-  counters: 'counters',
+const MEANS: { readonly [need in Need]: (subject: StoreUnderTest) => { readonly [name: string]: unknown } } = {
+  time: ({ advance }) => ({ advance }),
+  removal: ({ remove }) => ({ remove }),
+  counters: ({ counters }) => ({ counters }),
+  together: (subject) => ({ acquireAll: subject.connect().store.acquireAll }),
 }
 
 async function perform(entry: Case, open: () => Promise<StoreUnderTest>): Promise<void> {
   const subject = await open()
   try {
     for (const need of entry.needs ?? []) {
-      if (!subject[MEANS[need]]) throw new Error(`Give the suite "${MEANS[need]}", or say in skip.${need} why that can't be.`)
+      const [name, means] = Object.entries(MEANS[need](subject))[0] ?? []
+      if (!means) throw new Error(`Give the suite "${name}", or say in skip.${need} why that can't be.`)
     }
     await entry.run(new Trial(subject))
   } finally {
