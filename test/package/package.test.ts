@@ -75,6 +75,20 @@ describe('the published package', () => {
     for (const line of lines) expect(Number(line.split(' ')[1])).toBeGreaterThan(0)
   })
 
+  test('to import alonce and alonce/middy takes three files, and nothing of Node that is slow to load', async () => {
+    const script = `import { registerHooks } from 'node:module'
+      const urls = []
+      registerHooks({ load: (url, context, next) => (urls.push(url), next(url, context)) })
+      await import('alonce')
+      await import('alonce/middy')
+      console.log(JSON.stringify(urls))`
+    const urls = JSON.parse(await run(process.execPath, ['--input-type=module', '-e', script], folder)) as string[]
+    const files = urls.filter((url) => url.startsWith('file:')).map((url) => url.split('/dist/lib/')[1])
+    expect(files).toEqual(expect.arrayContaining(['index.js', 'middleware/middy.js']))
+    expect(files).toHaveLength(3)
+    expect(urls.filter((url) => url.startsWith('node:')).sort()).toEqual(['node:async_hooks', 'node:diagnostics_channel'])
+  })
+
   test('a protected handler can be tested under Jest', async () => {
     for (const file of ['payments.jest.js', 'package.json']) cpSync(join(root, 'test/consumer', file), join(folder, file))
     const jest = join(
@@ -99,6 +113,13 @@ describe('the published package', () => {
     const loaded = (await import(outfile)) as Record<string, unknown>
     expect(Object.keys(loaded).sort()).toEqual(['dynamodbStore', 'makeIdempotent', 'makeLocked'])
     expect(readFileSync(outfile, 'utf8')).toMatch(/from"@aws-sdk\/client-dynamodb"/)
+  })
+
+  test('a bundle has nothing of what it does not use', async () => {
+    const contents = "export { isAlonceError } from 'alonce'; export { aloncePlugin } from 'alonce/middy'"
+    const options = { bundle: true, minify: true, platform: 'node', format: 'esm', write: false } satisfies BuildOptions
+    const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir: folder } })
+    expect(outputFiles[0]?.text).not.toMatch(/reentrant|AsyncLocalStorage|retainMs/)
   })
 
   test('its types compile under TypeScript 5.4', async () => {
