@@ -22,6 +22,7 @@ export function distant(store: Store, ms: number): Store {
   }
   return overriding(store, {
     execute: (command, options) => travel(() => store.execute(command, options)),
+    acquireAll: store.acquireAll && ((commands, options) => travel(async () => store.acquireAll?.(commands, options) as never)),
     read: (key, options) => travel(() => store.read(key, options)),
   })
 }

@@ -2,11 +2,29 @@ import { describe, expect, test } from 'vitest'
 import { acquireLock, currentLock, type Lock, makeLocked, tryAcquireLock, withLock } from '../../../lib/index.ts'
 import { sleep } from '../../../lib/runtime/runtime.ts'
 import { lockKey } from '../../../lib/store/key.ts'
+import type { Backend } from '../../support/backends.ts'
 import { backends } from '../../support/backends.ts'
-import { distant } from './distant.ts'
+import { distant, overriding } from './distant.ts'
 import { errorOf, LEASE_MS, setUp } from './setting.ts'
 
-describe.each(backends)('several locks at once, on $name', (backend) => {
+/** A store that can take several locks in one transaction, and the same without that. */
+const ways = backends.flatMap((backend): readonly (Backend & { readonly way: string })[] => [
+  { ...backend, way: 'together' },
+  { ...backend, way: 'in turn', open: inTurn(backend) },
+])
+
+function inTurn(backend: Backend): Backend['open'] {
+  return async (world) => {
+    const shared = await backend.open(world)
+    const connect: typeof shared.connect = (client) => {
+      const { store, wire } = shared.connect(client)
+      return { store: overriding(store, {}), wire }
+    }
+    return { ...shared, connect }
+  }
+}
+
+describe.each(ways)('several locks at once, $way, on $name', (backend) => {
   test('L16 two locks taken in opposite order by two clients: no deadlock', async () => {
     const { world, process } = await setUp(backend)
     const [a, b] = [process(), process()]
@@ -43,8 +61,12 @@ describe.each(backends)('several locks at once, on $name', (backend) => {
   test('L16 all or none: an outage in the middle gives back what was taken', async () => {
     const { world, process, record } = await setUp(backend)
     const a = process()
-    a.wire.hold('lock.acquire').letGo() // the first one passes
-    a.wire.inject('throttle', 'lock.acquire', 99)
+    if (backend.way === 'together') {
+      a.wire.inject('drop-answer', 'acquire-all', 99)
+    } else {
+      a.wire.hold('lock.acquire').letGo() // the first one passes
+      a.wire.inject('throttle', 'lock.acquire', 99)
+    }
     expect(await world.run(errorOf(acquireLock({ store: a.store, keys: ['x', 'y'], leaseMs: LEASE_MS })))).toMatchObject({
       code: 'STORE_UNAVAILABLE',
     })
@@ -103,7 +125,7 @@ describe.each(backends)('several locks at once, on $name', (backend) => {
   })
 })
 
-describe.each(backends)('locks taken again, on $name', (backend) => {
+describe.each(ways)('locks taken again, $way, on $name', (backend) => {
   test('code under a lock takes it again: the same grant, no request, released by the last to leave', async () => {
     const { world, process, record } = await setUp(backend)
     const { store, wire } = process()
