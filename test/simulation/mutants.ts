@@ -191,15 +191,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'leaves the time out of snapshots',
     file: 'raft/node/replicated-state.ts',
-    find: '  writeWhole(head, timeMs, 0)\n  yield head',
-    replace: '  writeWhole(head, Math.min(timeMs, 0), 0)\n  yield head',
+    find: 'writeWhole(head, this.#timeMs, 0)',
+    replace: 'writeWhole(head, Math.min(this.#timeMs, 0), 0)',
   },
   {
     name: 'makes a snapshot of the state as it is later',
     file: 'raft/node/replicated-state.ts',
     find: 'return framed(joined(this.#timeMs, this.#sessions.snapshot(), this.#machine.snapshot()))',
     replace:
-      'const now = () => joined(this.#timeMs, this.#sessions.snapshot(), this.#machine.snapshot())\n' +
+      'const now = () => joined(this.#head(), this.#sessions.snapshot(), this.#machine.snapshot())\n' +
       '    return framed((function* () { yield* now() })())',
   },
   {

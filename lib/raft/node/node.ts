@@ -1,4 +1,5 @@
 import type { ConfChange } from '../core/conf-change.ts'
+import { membersOf } from '../core/configuration.ts'
 import { type Entry, type HardState, type MemberId, NONE, type Snapshot, type Term } from '../core/entry.ts'
 import type { Message, MsgSnap, StorageResponse } from '../core/messages.ts'
 import { RaftCore } from '../core/raft-core.ts'
@@ -23,6 +24,7 @@ import { SnapshotSender } from './snapshot-sender.ts'
 import { SnapshotTaker } from './snapshot-taker.ts'
 import { StableView } from './stable-view.ts'
 import { successor } from './successor.ts'
+import { type Reign, Versions } from './versions.ts'
 
 /** What `openNode` has found on the disk. */
 export interface NodeParts {
@@ -57,6 +59,7 @@ export class RaftNode {
   readonly #receiver: SnapshotReceiver
   readonly #proposals: Proposals
   readonly #reads: Reads
+  readonly #versions: Versions
   /** Of snapshots that have arrived; each is kept for as long as the protocol has a use for it. */
   readonly #pieces = new WeakMap<Snapshot, readonly Uint8Array[]>()
   readonly #endTicks: () => void
@@ -130,6 +133,7 @@ export class RaftNode {
     })
     this.#proposals = new Proposals(settings.maxPendingCommands)
     this.#reads = new Reads(random.fraction())
+    this.#versions = new Versions({ id, network, knows: settings.version, askTicks: settings.versionTicks })
     this.#endTicks = loop.every(settings.tickMs, () => this.#onTick())
     this.#wake()
   }
@@ -187,6 +191,8 @@ export class RaftNode {
     this.#guard(() => {
       if (message.type === 'SnapshotPart') this.#receiver.handle(message)
       else if (message.type === 'SnapshotPartResp') this.#sender.handle(message)
+      else if (message.type === 'VersionQuestion') this.#versions.asked(message)
+      else if (message.type === 'VersionAnswer') this.#versions.answered(message)
       else this.#core.step(message)
     })
     this.#wake()
@@ -256,6 +262,7 @@ export class RaftNode {
       // A member that can't write can't vote: it need not ask for votes.
       if (!this.#writer.isFull || this.#role === 'leader') this.#core.tick()
       this.#sender.tick()
+      if (this.#stamps) this.#versions.tick(this.#reign)
       this.#proposals.expire(this.#tick)
       this.#reads.expire(this.#tick, this.#lead)
       this.#mindTheDisk()
@@ -292,14 +299,20 @@ export class RaftNode {
 
   /** One entry for all that has come. A write under way is waited for, unless there is enough for an entry already. */
   #propose(): void {
-    const { maxBatchBytes, version } = this.#settings
+    const { maxBatchBytes } = this.#settings
     const isLeader = this.#role === 'leader'
     if (isLeader && !this.#stamps) return
     if (isLeader && this.#writer.isBusy && this.#proposals.collectedBytes < maxBatchBytes) return
-    if (!this.#proposals.hasCollected && !(isLeader && this.#isTimeDue())) return
+    if (!this.#proposals.hasCollected && !(isLeader && (this.#isTimeDue() || this.#versions.isDue(this.#reign)))) return
+    const version = this.#versions.next(this.#reign)
     const stamp = { timeMs: this.#time.ms, version, maxBatchBytes, deadline: this.#deadline() }
     if (this.#proposals.hasCollected) this.#proposals.propose(this.#core, stamp)
     else this.#proposals.proposeTime(this.#core, stamp)
+    this.#versions.stamped(version)
+  }
+
+  get #reign(): Reign {
+    return { term: this.#term, members: () => membersOf(this.#applier.at.configuration), inForce: this.#state.version }
   }
 
   /** Something is to expire, and no command comes to say how late it is. */

@@ -3,6 +3,7 @@ import type { MemberId } from '../entry.ts'
 import type { Disk } from '../log/disk.ts'
 import type { LogOptions } from '../log/options.ts'
 import type { Fraction, Loop, MonotonicClock, Network, NodeObserver, StateMachine } from './ports.ts'
+import { FIRST_VERSION } from './versions.ts'
 
 export interface NodeSettings {
   readonly tickMs: number
@@ -25,8 +26,10 @@ export interface NodeSettings {
   readonly maxSnapshotBytes: number
   /** The most by which one look at the clock moves cluster time: after a pause nothing expires in one blow. */
   readonly maxTimeStepMs: number
-  /** Of the transitions; members that do not know an entry's version stop. */
+  /** The newest version of the transitions that this program has; in force once all members have it (`Versions`). */
   readonly version: number
+  /** Ticks between two questions for a member's version. */
+  readonly versionTicks: number
   readonly sessions: SessionLimits
 }
 
@@ -70,7 +73,8 @@ const DEFAULTS: NodeSettings = {
   partAttempts: 10,
   maxSnapshotBytes: 1024 * 1024 * 1024,
   maxTimeStepMs: 1_000,
-  version: 1,
+  version: FIRST_VERSION,
+  versionTicks: 10,
   sessions: { maxSessions: 10_000, maxAhead: 1_024 },
 }
 

@@ -1,11 +1,12 @@
 import type { Configuration } from '../core/configuration.ts'
 import type { Message } from '../core/messages.ts'
 import type { Entry, LogIndex, MemberId, Term } from '../entry.ts'
+import type { VersionAnswer, VersionQuestion } from './versions.ts'
 
 /** What a node needs of the outside, besides the `Disk` of its log. Each port has a simulated twin. */
 
-/** What members say to each other: the protocol's messages, with snapshots cut into parts. */
-export type PeerMessage = Message | SnapshotPart | SnapshotPartResp
+/** What members say to each other: the protocol's messages, with snapshots cut into parts, and which versions they know. */
+export type PeerMessage = Message | SnapshotPart | SnapshotPartResp | VersionQuestion | VersionAnswer
 
 /** A piece of a snapshot. The next one follows when this one was taken. */
 export interface SnapshotPart {
@@ -75,7 +76,7 @@ export interface StateMachine {
 export interface ApplyMoment {
   /** Cluster time in whole milliseconds: the only time by which anything may expire. */
   readonly timeMs: number
-  /** Of the transitions, as the leader that proposed the command had it. */
+  /** Of the transitions: the one in force at this entry, which may be older than the program's newest. */
   readonly version: number
 }
 
