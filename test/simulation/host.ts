@@ -2,7 +2,7 @@ import type { MemberId } from '../../lib/raft/core/entry.ts'
 import type { RaftNode } from '../../lib/raft/node/node.ts'
 import { openNode } from '../../lib/raft/node/open.ts'
 import type { NodeOptions } from '../../lib/raft/node/options.ts'
-import type { PeerMessage } from '../../lib/raft/node/ports.ts'
+import type { PeerMessage, StateMachine } from '../../lib/raft/node/ports.ts'
 import { Chance } from './chance.ts'
 import { type CrashKind, SimulatedDisk } from './disk.ts'
 import { SimulatedMachine } from './machine.ts'
@@ -37,7 +37,10 @@ export class Host {
   isDamaged = false
   wasFlipped = false
   pausedUntil = 0
+  /** Of the disk. */
   slowness = 1
+  /** By which each turn is late. */
+  busyMs = 0
   #clockOrigin = 0
   #clockRate = 1
   wallJump = 0
@@ -100,27 +103,28 @@ export class Host {
 
   #options(isCurrent: () => boolean): NodeOptions {
     const { profile, scheduler, founders, send } = this.#world
-    const { snapshotEntries, keepEntries, maxApplyPerTurn, maxSessions, sliceBytes } = profile
+    const { snapshotEntries, keepEntries, maxApplyPerTurn, maxSessions, sliceBytes, patienceTicks, turnMs } = profile
+    const { electionTicks, maxMessageBytes, maxInflightMessages } = profile
     return {
       clusterId: 'simulation',
       id: this.id,
       start: this.#start,
       founders,
       disk: this.disk,
-      machine: this.machine,
+      machine: this.#slowly(this.machine),
       network: { send: (message) => isCurrent() && send(this, message) },
       loop: {
-        soon: (work) => this.#later(0.01, work),
+        soon: (work) => this.#later(turnMs + this.busyMs, work),
         every: (ms, work) => this.#every(ms, work),
       },
       clock: { monotonic: () => (scheduler.now - this.#clockOrigin) * this.#clockRate },
       random: this.#chance,
-      raft: { electionTicks: 8, maxMessageBytes: 2000, maxInflightMessages: 8, maxInflightBytes: 8000, maxApplyingBytes: 3000 },
+      raft: { electionTicks, maxMessageBytes, maxInflightMessages, maxInflightBytes: 8000, maxApplyingBytes: 3000 },
       log: { segmentBytes: 8192, sliceBytes },
       tickMs: TICK_MS,
       maxPendingCommands: 20,
       maxBatchBytes: 600,
-      patienceTicks: 40,
+      patienceTicks,
       maxTimeStepMs: 50,
       partTicks: 3,
       partAttempts: 6,
@@ -129,6 +133,25 @@ export class Host {
       maxApplyPerTurn,
       sessions: { maxSessions, maxAhead: 8 },
       ...this.#world.options(this),
+    }
+  }
+
+  /** A large state takes its time: other things happen before it is there. */
+  #slowly(machine: SimulatedMachine): StateMachine {
+    const { restoreMs } = this.#world.profile
+    const pause = (): Promise<void> => new Promise((resolve) => this.#later(restoreMs, resolve))
+    async function* slowed(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+      for await (const piece of pieces) {
+        if (restoreMs > 0) await pause()
+        yield piece
+      }
+    }
+    return {
+      advanceTo: (timeMs) => machine.advanceTo(timeMs),
+      dueAtMs: () => machine.dueAtMs(),
+      apply: (command, moment) => machine.apply(command, moment),
+      snapshot: () => machine.snapshot(),
+      restore: (pieces) => machine.restore(slowed(pieces)),
     }
   }
 

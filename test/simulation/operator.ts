@@ -3,7 +3,7 @@ import type { MemberId } from '../../lib/raft/core/entry.ts'
 import type { Chance } from './chance.ts'
 import type { Operation } from './disk.ts'
 import type { Host } from './host.ts'
-import type { Fault } from './profile.ts'
+import { type Fault, TICK_MS } from './profile.ts'
 import type { World } from './world.ts'
 
 /** The most members that ever are in a world. */
@@ -77,6 +77,21 @@ export class Operator {
       case 'flip':
         this.#flip(host, fault)
         break
+      case 'busy':
+        this.#keepBusy(host, fault)
+        break
+      case 'stall':
+        this.#stall(fault.draw < 0.6 ? (this.#world.leader() ?? host) : host, fault)
+        break
+      case 'flaky':
+        this.#flicker(host, fault, 3 + (fault.whom % 6))
+        break
+      case 'hush':
+        network.hushedBut = fault.draw < 0.5 ? 0 : other.id
+        scheduler.after(60 + fault.lastsMs, () => {
+          network.hushedBut = undefined
+        })
+        break
       case 'loss':
         network.extraLoss = fault.draw * 0.4
         end(() => {
@@ -89,9 +104,9 @@ export class Operator {
       case 'change':
         if (!this.#world.profile.changes) break
         this.#change(fault)
-        // Often a second one follows before the first is done.
+        // Often a second one follows before the first is done; perhaps of another leader.
         if (fault.whom % 2 === 0)
-          scheduler.after(this.#chance.below(30), () => this.#world.isCalm || this.#change({ ...fault, draw: 1 - fault.draw }))
+          scheduler.after(this.#chance.fraction() ** 2 * 150, () => this.#world.isCalm || this.#change({ ...fault, draw: 1 - fault.draw }))
         break
       case 'wall-clock':
         host.wallJump += (fault.draw - 0.5) * 1e9
@@ -109,7 +124,51 @@ export class Operator {
     this.#world.scheduler.after(lastsMs * (0.2 + this.#chance.fraction()), () => host.start())
   }
 
-  #isolate(host: Host, { lastsMs, draw }: Fault): void {
+  /** Down and up again at once, several times: what was sent to one life arrives in the next. */
+  #flicker(host: Host, fault: Fault, times: number): void {
+    const { scheduler, isCalm } = this.#world
+    if (times === 0 || isCalm) return
+    host.crash(fault.draw < 0.7 ? 'process' : 'power')
+    scheduler.after(this.#chance.fraction() * 3, () => host.start())
+    scheduler.after(10 + this.#chance.below(50), () => this.#flicker(host, fault, times - 1))
+  }
+
+  /** Slow to apply, and cut off for a little while: what it has still to apply is in the snapshot that it is sent. */
+  #keepBusy(host: Host, fault: Fault): void {
+    const { hosts, network, scheduler, profile } = this.#world
+    const { draw, lastsMs } = fault
+    host.busyMs = 5 + draw * 40
+    scheduler.after(150 + lastsMs, () => {
+      host.busyMs = 0
+    })
+    if (profile.changes) this.#change(fault)
+    scheduler.after(draw * 60, () => {
+      for (const other of hosts) network.cut(other.id, host.id)
+    })
+    scheduler.after(draw * 60 + 15 + this.#chance.below(50), () => {
+      for (const other of hosts) network.mend(other.id, host.id)
+    })
+  }
+
+  /** Its disk is so slow that one write outlasts a term: what is queued behind it is replaced before it is written. */
+  #stall(host: Host, { draw, lastsMs }: Fault): void {
+    const { network, scheduler, profile } = this.#world
+    const leader = this.#world.leader() ?? host
+    host.slowness = (100 + draw * 300) / profile.diskMs
+    scheduler.after(200 + lastsMs, () => {
+      host.slowness = 1
+    })
+    scheduler.after(5 + this.#chance.below(40), () => {
+      network.hushedBut = host === leader ? 0 : host.id
+    })
+    scheduler.after(30 + this.#chance.below(60), () => {
+      if (this.#world.isCalm) return
+      network.hushedBut = undefined
+      this.#isolate(leader, { lastsMs: profile.electionTicks * TICK_MS * this.#chance.between(1.2, 2.5), draw: 0.5 })
+    })
+  }
+
+  #isolate(host: Host, { lastsMs, draw }: Pick<Fault, 'lastsMs' | 'draw'>): void {
     const { hosts, network, scheduler } = this.#world
     for (const other of hosts) {
       if (draw < 0.66) network.cut(host.id, other.id)
@@ -195,6 +254,7 @@ export class Operator {
     for (const host of this.#world.hosts) {
       host.disk.capacityBytes = Number.POSITIVE_INFINITY
       host.slowness = 1
+      host.busyMs = 0
       host.pausedUntil = 0
       host.start()
     }

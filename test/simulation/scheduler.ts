@@ -1,3 +1,5 @@
+import { nextTick } from 'node:process'
+
 /** Virtual time: what is due next happens next, and of what is due at once what was asked for first. */
 export class Scheduler {
   #heap: Task[] = []
@@ -20,8 +22,8 @@ export class Scheduler {
     this.now = task.at
     this.ran++
     task.run()
-    // Until nothing is left in the promise queue. Nothing in the world waits for anything else.
-    await new Promise<void>(setImmediate)
+    // Until nothing is left in the promise queue: then it is the ticks' turn. Nothing in the world waits for anything else.
+    await new Promise<void>(nextTick)
   }
 
   #push(task: Task): void {

@@ -5,14 +5,16 @@ import { Chance, mix } from './chance.ts'
 import { Client, LEASE_MS } from './client.ts'
 import { Habits } from './habits.ts'
 import { Host } from './host.ts'
-import { demand, Invariants, Violation } from './invariants.ts'
+import { Invariants } from './invariants.ts'
 import { Leases } from './leases.ts'
 import type { HistoryOperation } from './linearizability.ts'
 import { type Action, checkKey } from './models.ts'
 import { SimulatedNetwork } from './network.ts'
+import { Observers } from './observers.ts'
 import { Operator } from './operator.ts'
 import { type Fault, faultsOf, type Profile, profileOf, SETTLE_MS } from './profile.ts'
 import { Scheduler } from './scheduler.ts'
+import { demand, Violation } from './violation.ts'
 
 export interface WorldOptions {
   readonly seed: number
@@ -48,12 +50,13 @@ export class World {
   readonly scheduler: Scheduler = new Scheduler()
   readonly hosts: Host[] = []
   readonly network: SimulatedNetwork
-  readonly invariants: Invariants = new Invariants()
+  readonly invariants: Invariants
   readonly faults: readonly Fault[]
   readonly counts: Record<string, number> = {}
   readonly #chance: Chance
   readonly #clients: readonly Client[]
   readonly #operator: Operator
+  readonly #observers: Observers
   readonly #habits: Habits
   readonly #leases = new Leases()
   readonly #histories = new Map<string, HistoryOperation<Action>[]>()
@@ -81,8 +84,19 @@ export class World {
       deliver,
     })
     this.#founders = Array.from({ length: profile.founders }, (_, place) => (place + 1) as MemberId)
+    this.invariants = new Invariants(this.#founders)
     this.#clients = Array.from({ length: profile.clients }, (_, place) => this.#client(`client${place}`))
     this.#operator = new Operator(this, new Chance(seed, 'operator'))
+    this.#observers = new Observers({
+      scheduler: this.scheduler,
+      chance: new Chance(seed, 'observers'),
+      invariants: this.invariants,
+      probeMs: profile.probeMs,
+      hosts: () => this.hosts,
+      leader: () => this.leader(),
+      isCalm: () => this.isCalm,
+      guard: (work) => this.#guard(work),
+    })
     const { scheduler } = this
     this.#habits = new Habits({ scheduler, chance: this.#chance, profile: this.profile, leases: this.#leases })
   }
@@ -131,7 +145,7 @@ export class World {
         options: (own) => ({
           observer: {
             applied: (entry) => this.#guard(() => this.invariants.applied(own.id, entry, own.machine.digest)),
-            restored: (index) => this.#guard(() => this.#restored(own, index)),
+            restored: () => this.#guard(() => this.#restored(own)),
             snapshotTaken: () => this.count('snapshots taken'),
             full: () => this.count('full disks'),
           },
@@ -145,9 +159,9 @@ export class World {
     return host
   }
 
-  #restored(host: Host, index: number): void {
+  #restored({ id, node, machine }: Host): void {
     this.count('snapshots installed')
-    this.invariants.restored(host.id, index, host.machine.digest)
+    if (node) this.invariants.restored(id, node.applied, machine.digest)
   }
 
   /** The first thing that is wrong ends the run; what is thrown into the node's own code must not change its course. */
@@ -177,8 +191,9 @@ export class World {
     const { term, vote, commit } = node.status()
     this.invariants.restarted(host.id, node.durable, { term, vote, commit })
     const at = node.applied
-    if (at.index > 0) this.invariants.restored(host.id, at.index, host.machine.digest)
+    if (at.index > 0) this.invariants.restored(host.id, at, host.machine.digest)
     this.#check(host)
+    this.#observers.started(host)
   }
 
   #died(host: Host, error: unknown): void {
@@ -196,7 +211,9 @@ export class World {
   #check(host: Host): void {
     const { node } = host
     if (!node || node.failure !== undefined) return
-    this.invariants.check(node.status(), node.durable)
+    const status = node.status()
+    this.invariants.check(status, node.durable, node.applied)
+    this.#observers.stepped(status)
   }
 
   async run(): Promise<WorldReport> {
@@ -204,6 +221,7 @@ export class World {
     for (const fault of this.faults)
       this.scheduler.after(fault.at, () => this.#guard(() => this.isCalm || this.#operator.act(fault)))
     for (const client of this.#clients) this.scheduler.after(50 + this.#chance.below(60), () => this.#habits.live(client))
+    this.#observers.begin()
     await this.#until(this.profile.horizonMs, () => false)
     if (!this.#problem) await this.#settle()
     for (const client of this.#clients) client.end()
