@@ -10,7 +10,10 @@ export interface Interval {
 }
 
 /** Before the store's first reply: nothing can be taken over, and no lease can be trusted. */
-export const UNKNOWN_TIME: Interval = Object.freeze({ earliest: Number.NEGATIVE_INFINITY, latest: Number.POSITIVE_INFINITY })
+export const UNKNOWN_TIME: Interval = /* @__PURE__ */ Object.freeze({
+  earliest: Number.NEGATIVE_INFINITY,
+  latest: Number.POSITIVE_INFINITY,
+})
 
 /** The time of a store that has its own clock (memory, Raft). */
 export const exactly = (ms: number): Interval => ({ earliest: ms, latest: ms })

@@ -1,6 +1,7 @@
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { type Runtime, systemRuntime } from '../../runtime/runtime.ts'
 import { configInvalid } from '../../store/errors.ts'
+import { flag, wholeNumber } from '../../store/option.ts'
 import type { CommandSender } from './send.ts'
 
 export interface DynamoDBStoreOptions {
@@ -49,7 +50,7 @@ const NAMESPACE = /^[\w.-]{1,64}$/
 
 /** @throws AlonceError `CONFIG_INVALID` */
 export function dynamodbOptions(options: DynamoDBStoreOptions): Settings {
-  const { tableName, namespace = 'default', client, clientConfig, transactions = true, runtime = systemRuntime } = options
+  const { tableName, namespace = 'default', client, clientConfig, runtime = systemRuntime } = options
   checkNames(tableName, namespace)
   if (client !== undefined && typeof client.send !== 'function') {
     throw configInvalid('client', 'must be a DynamoDBClient or an object with its "send" method.')
@@ -57,22 +58,20 @@ export function dynamodbOptions(options: DynamoDBStoreOptions): Settings {
   if (client && clientConfig) {
     throw configInvalid('clientConfig', 'is for the client that the store makes; configure the one you pass in "client" instead.')
   }
-  if (typeof transactions !== 'boolean')
-    throw configInvalid('transactions', `must be true or false, not ${String(transactions)}.`)
-  const requestTimeoutMs = whole('requestTimeoutMs', options.requestTimeoutMs ?? 1000, [10, 60_000])
+  const requestTimeoutMs = wholeNumber('requestTimeoutMs', options.requestTimeoutMs ?? 1000, [10, 60_000])
   return {
     tableName,
     namespace,
     client,
     clientConfig: clientConfig ?? {},
-    clockGuardMs: whole('clockGuardMs', options.clockGuardMs ?? 1000, [0, 60_000]),
+    clockGuardMs: wholeNumber('clockGuardMs', options.clockGuardMs ?? 1000, [0, 60_000]),
     requestTimeoutMs,
-    totalTimeoutMs: whole('totalTimeoutMs', options.totalTimeoutMs ?? Math.max(3000, requestTimeoutMs), [
+    totalTimeoutMs: wholeNumber('totalTimeoutMs', options.totalTimeoutMs ?? Math.max(3000, requestTimeoutMs), [
       requestTimeoutMs,
       300_000,
     ]),
-    maxAttempts: whole('maxAttempts', options.maxAttempts ?? 6, [1, 20]),
-    transactions,
+    maxAttempts: wholeNumber('maxAttempts', options.maxAttempts ?? 6, [1, 20]),
+    transactions: flag('transactions', options.transactions ?? true),
     runtime,
   }
 }
@@ -90,9 +89,4 @@ function checkNames(tableName: unknown, namespace: unknown): asserts tableName i
   if (typeof namespace !== 'string' || !NAMESPACE.test(namespace)) {
     throw configInvalid('namespace', 'must have 1 to 64 letters, digits, "_", "-" or ".", and no "/".')
   }
-}
-
-function whole(option: string, value: unknown, [least, most]: readonly [number, number]): number {
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
-  throw configInvalid(option, `must be a whole number of ${least} to ${most}, and is ${String(value)}.`)
 }

@@ -10,10 +10,10 @@ describe('options of the DynamoDB store', () => {
     ['namespace', { namespace: '' }, /1 to 64/],
     ['client', { client: {} as never }, /"send"/],
     ['clientConfig', { client: { send: async () => ({}) }, clientConfig: {} }, /the client that the store makes/],
-    ['clockGuardMs', { clockGuardMs: -1 }, /whole number of 0 to/],
+    ['clockGuardMs', { clockGuardMs: -1 }, /whole number from 0 to/],
     ['requestTimeoutMs', { requestTimeoutMs: Number.NaN }, /whole number/],
-    ['totalTimeoutMs', { totalTimeoutMs: 500 }, /whole number of 1000 to/],
-    ['maxAttempts', { maxAttempts: 0 }, /whole number of 1 to 20/],
+    ['totalTimeoutMs', { totalTimeoutMs: 500 }, /whole number from 1000 to/],
+    ['maxAttempts', { maxAttempts: 0 }, /whole number from 1 to 20/],
   ])('a wrong %s is refused at once: %o', (option, wrong, sentence) => {
     const make = () => dynamodbStore({ tableName: 'alonce', ...wrong })
     expect(make).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', option }))
