@@ -1,10 +1,11 @@
 import type { IMetric, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch'
 import { type ITableV2, Operation } from 'aws-cdk-lib/aws-dynamodb'
 import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import { configInvalid } from '../../lib/store/errors.ts'
 import { AlonceAlarms, type AlonceAlarmsProps } from './alonce-alarms.ts'
-import { type Granted, grantInspect, grantOperate, grantUse, type UseOptions } from './grants.ts'
+import { grantInspect, grantOperate, grantUse, type UseOptions } from './grants.ts'
 import { sumOverOperations } from './table-metrics.ts'
 
 /** What a strongly consistent global table does not have. */
@@ -28,6 +29,8 @@ const VARIABLE = /^[A-Za-z]\w*$/
 export abstract class AlonceTableAccess extends Construct {
   /** CDK's own construct, for what is not here. */
   abstract readonly table: ITableV2
+  /** Its customer-managed key. */
+  abstract readonly encryptionKey: IKey | undefined
   /** What this table does not have, because it is strongly consistent over several regions. */
   abstract readonly unavailable: readonly Unavailable[]
 
@@ -56,17 +59,17 @@ export abstract class AlonceTableAccess extends Construct {
    * @throws AlonceError `CONFIG_INVALID`
    */
   grantUse(grantee: IGrantable, options: UseOptions = {}): Grant {
-    return grantUse(this.#granted, grantee, options)
+    return grantUse(this, grantee, options)
   }
 
   /** For people and the command line: to look at what is held and why. They see the results that are stored, too. */
   grantInspect(grantee: IGrantable): Grant {
-    return grantInspect(this.#granted, grantee)
+    return grantInspect(this, grantee)
   }
 
   /** For people on duty: `grantInspect`, and to break locks and forget records. */
   grantOperate(grantee: IGrantable): Grant {
-    return grantOperate(this.#granted, grantee)
+    return grantOperate(this, grantee)
   }
 
   /** Conditional writes that were refused: locks that were held, duplicates, replays. What each was, `AlonceEvents` tells. */
@@ -103,10 +106,5 @@ export abstract class AlonceTableAccess extends Construct {
   /** Alarms on this table, and on the events of those who use it. */
   alarms(options: AlarmOptions = {}): AlonceAlarms {
     return new AlonceAlarms(this, 'Alarms', { ...options, table: this })
-  }
-
-  get #granted(): Granted {
-    const { tableArn, encryptionKey } = this.table
-    return { scope: this, tableArn, encryptionKey, transactions: !this.unavailable.includes('transactions') }
   }
 }

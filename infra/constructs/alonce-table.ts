@@ -3,7 +3,6 @@ import {
   Billing,
   type ITableV2,
   MultiRegionConsistency,
-  TableEncryptionV2,
   type TablePropsV2,
   TableV2,
 } from 'aws-cdk-lib/aws-dynamodb'
@@ -12,6 +11,7 @@ import { Annotations, RemovalPolicy, Stack, Token } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { configInvalid } from '../../lib/store/errors.ts'
 import { AlonceTableAccess, type Unavailable } from './alonce-table-access.ts'
+import { tableWithKey } from './encryption.ts'
 import { checkRegions, type Regions } from './regions.ts'
 import { Sweeper } from './sweeper.ts'
 
@@ -57,6 +57,7 @@ const STRONG_LACKS: readonly Unavailable[] = ['transactions', 'time-to-live']
  */
 export class AlonceTable extends AlonceTableAccess {
   readonly table: ITableV2
+  readonly encryptionKey: IKey | undefined
   readonly unavailable: readonly Unavailable[]
   /** Deletes what has expired, where DynamoDB does not: in a strongly consistent global table. */
   readonly sweeper: Sweeper | undefined
@@ -68,12 +69,17 @@ export class AlonceTable extends AlonceTableAccess {
     if (regions) checkRegions(regions, Token.isUnresolved(home) ? undefined : home)
     const strong = regions?.consistency === 'strong'
     this.unavailable = strong ? STRONG_LACKS : []
-    this.table = newTable(this, {
-      ...tableOptions(props),
+    const options = {
+      partitionKey: { name: 'pk', type: AttributeType.STRING },
+      sortKey: { name: 'sk', type: AttributeType.STRING },
       ...(!strong && { timeToLiveAttribute: 'ttl' }),
+      ...tableOptions(props),
       ...(regions && replication(regions)),
-    })
-    this.sweeper = strong ? new Sweeper(this, 'Sweeper', { table: this.table }) : undefined
+    }
+    this.encryptionKey = props.encryptionKey
+    // CDK's classes do not fit CDK's interfaces under `exactOptionalPropertyTypes`: its users get the interface.
+    this.table = tableWithKey(this, options, { key: props.encryptionKey, replicaKeyArns: keysOf(props) }) as ITableV2
+    this.sweeper = strong ? new Sweeper(this, 'Sweeper', { table: this }) : undefined
     this.#annotate(regions)
   }
 
@@ -102,29 +108,23 @@ export class AlonceTable extends AlonceTableAccess {
 
 class ImportedTable extends AlonceTableAccess {
   readonly table: ITableV2
+  readonly encryptionKey: IKey | undefined
   readonly unavailable: readonly Unavailable[]
 
   constructor(scope: Construct, id: string, { tableArn, ...options }: ImportOptions & { readonly tableArn: string }) {
     super(scope, id)
     const { encryptionKey, stronglyConsistent } = options
     if (!Token.isUnresolved(tableArn) && !/^arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/[\w.-]{3,255}$/.test(tableArn)) {
-      throw configInvalid('tableArn', 'must be a table’s: arn:aws:dynamodb:<region>:<account>:table/<name>.')
+      throw configInvalid('tableArn', "must be a table's: arn:aws:dynamodb:<region>:<account>:table/<name>.")
     }
     this.table = TableV2.fromTableAttributes(this, 'Table', { tableArn, ...(encryptionKey && { encryptionKey }) })
+    this.encryptionKey = encryptionKey
     this.unavailable = stronglyConsistent ? STRONG_LACKS : []
   }
 }
 
-/** CDK's classes do not fit CDK's interfaces under `exactOptionalPropertyTypes`, so its users get the interface. */
-const newTable = (scope: Construct, options: Partial<TablePropsV2>): ITableV2 =>
-  new TableV2(scope, 'Table', {
-    partitionKey: { name: 'pk', type: AttributeType.STRING },
-    sortKey: { name: 'sk', type: AttributeType.STRING },
-    ...options,
-  }) as ITableV2
-
 function tableOptions(props: AlonceTableProps): Partial<TablePropsV2> {
-  const { tableName, encryptionKey, regions, maxReadRequestUnits, maxWriteRequestUnits } = props
+  const { tableName, maxReadRequestUnits, maxWriteRequestUnits } = props
   for (const [option, units] of Object.entries({ maxReadRequestUnits, maxWriteRequestUnits })) {
     if (units !== undefined && !(Number.isInteger(units) && units >= 1))
       throw configInvalid(option, 'must be a whole number of 1 or more.')
@@ -139,15 +139,14 @@ function tableOptions(props: AlonceTableProps): Partial<TablePropsV2> {
     deletionProtection: props.deletionProtection ?? true,
     removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
     contributorInsightsSpecification: { enabled: props.contributorInsights ?? false },
-    ...(encryptionKey && { encryption: TableEncryptionV2.customerManagedKey(encryptionKey, keysOf(regions)) }),
   }
 }
 
-function keysOf(regions: Regions | undefined): { [region: string]: string } | undefined {
-  if (!regions) return undefined
+function keysOf({ encryptionKey, regions }: AlonceTableProps): { readonly [region: string]: string } | undefined {
+  if (!regions || !encryptionKey) return undefined
   const keys = regions.replicaKeyArns ?? {}
   const missing = regions.replicas.filter((region) => keys[region] === undefined)
-  if (missing.length === 0) return { ...keys }
+  if (missing.length === 0) return keys
   throw configInvalid(
     'regions',
     `needs in "replicaKeyArns" a key for ${missing.join(', ')}: a key of yours works in its own region only.`,

@@ -19,6 +19,8 @@ const INSPECT = [
 /** To act: `break`, `forget`, `run`. Records are overwritten, never deleted: a fence must not begin anew. */
 const OPERATE = [...INSPECT, 'dynamodb:PutItem', 'dynamodb:UpdateItem'] as const
 
+const SWEEP = ['dynamodb:DeleteItem', 'dynamodb:Scan'] as const
+
 export interface UseOptions {
   /**
    * Patterns of the partition keys that may be used, with `*` and `?` as in IAM: `payments/*` for a namespace,
@@ -28,22 +30,24 @@ export interface UseOptions {
 }
 
 /** A table as IAM sees it. */
-export interface Granted {
-  readonly scope: Construct
+export interface Granted extends Construct {
   readonly tableArn: string
   readonly encryptionKey: IKey | undefined
-  readonly transactions: boolean
+  readonly unavailable: readonly string[]
 }
 
 /** @throws AlonceError `CONFIG_INVALID` */
 export function grantUse(table: Granted, grantee: IGrantable, { leadingKeys }: UseOptions): Grant {
-  const actions = table.transactions ? [...USE, ...GUARD] : USE
+  const actions = table.unavailable.includes('transactions') ? USE : [...USE, ...GUARD]
   return grant(table, grantee, { actions, conditions: leadingKeys && onlyLeadingKeys(leadingKeys) })
 }
 
 export const grantInspect = (table: Granted, grantee: IGrantable): Grant => grant(table, grantee, { actions: INSPECT })
 
 export const grantOperate = (table: Granted, grantee: IGrantable): Grant => grant(table, grantee, { actions: OPERATE })
+
+/** For the sweeper of a table without TTL. */
+export const grantSweep = (table: Granted, grantee: IGrantable): Grant => grant(table, grantee, { actions: SWEEP })
 
 type Conditions = { readonly [operator: string]: { readonly [key: string]: string | readonly string[] } }
 
@@ -52,27 +56,27 @@ interface Permission {
   readonly conditions?: Conditions | undefined
 }
 
-function grant({ scope, tableArn, encryptionKey }: Granted, grantee: IGrantable, { actions, conditions }: Permission): Grant {
+function grant(table: Granted, grantee: IGrantable, { actions, conditions }: Permission): Grant {
   const onTable = Grant.addToPrincipal({
     grantee,
     actions: [...actions],
-    resourceArns: [tableArn],
+    resourceArns: [table.tableArn],
     ...(conditions && { conditions }),
   })
-  if (!encryptionKey) return onTable
+  if (!table.encryptionKey) return onTable
   // Reads and writes alike make DynamoDB decrypt the table's own key in the caller's name; what else it needs of the key it
   // was given when the table was made.
   const onKey = Grant.addToPrincipal({
     grantee,
     actions: ['kms:Decrypt'],
-    resourceArns: [encryptionKey.keyArn],
-    conditions: { StringEquals: { 'kms:ViaService': `dynamodb.${regionOf(scope, tableArn)}.amazonaws.com` } },
+    resourceArns: [table.encryptionKey.keyArn],
+    conditions: { StringEquals: { 'kms:ViaService': `dynamodb.${regionOf(table)}.amazonaws.com` } },
   })
   return onTable.combine(onKey)
 }
 
-const regionOf = (scope: Construct, tableArn: string): string => scopeRegion(tableArn) ?? Stack.of(scope).region
-const scopeRegion = (arn: string): string | undefined => /^arn:[\w-]+:dynamodb:([\w-]+):/.exec(arn)?.[1]
+/** An imported table's ARN says where it lies. */
+const regionOf = (table: Granted): string => /^arn:[\w-]+:dynamodb:([\w-]+):/.exec(table.tableArn)?.[1] ?? Stack.of(table).region
 
 /** `ForAllValues` holds for a request without any leading key too, a Scan say: `Null` refuses those. */
 function onlyLeadingKeys(patterns: readonly string[]): Conditions {

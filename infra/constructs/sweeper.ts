@@ -1,15 +1,15 @@
 import { fileURLToPath } from 'node:url'
-import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
-import { Grant } from 'aws-cdk-lib/aws-iam'
 import { Architecture, Code, Function as LambdaCode, Runtime } from 'aws-cdk-lib/aws-lambda'
 import { Duration } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
+import type { AlonceTableAccess } from './alonce-table-access.ts'
+import { grantSweep } from './grants.ts'
 import { LogRole } from './log-role.ts'
 
 export interface SweeperProps {
-  readonly table: ITableV2
+  readonly table: AlonceTableAccess
 }
 
 /** What TTL does elsewhere: every hour a function deletes the records whose `ttl` has passed. It runs in the stack's region. */
@@ -32,14 +32,7 @@ export class Sweeper extends Construct {
       role,
       logGroup,
     })
-    Grant.addToPrincipal({
-      grantee: this.function,
-      actions: ['dynamodb:DeleteItem', 'dynamodb:Scan'],
-      resourceArns: [table.tableArn],
-    })
-    if (table.encryptionKey) {
-      Grant.addToPrincipal({ grantee: this.function, actions: ['kms:Decrypt'], resourceArns: [table.encryptionKey.keyArn] })
-    }
+    grantSweep(table, this.function)
     // Two that run at once delete the same records: no harm, but twice the bill.
     this.rule = new Rule(this, 'Hourly', {
       schedule: Schedule.rate(Duration.hours(1)),
