@@ -17,9 +17,9 @@ interface Mirror {
   base: number
   last: number
   lastTerm: number
+  /** As it last said, and as it was in its last step. */
   term: number
-  vote: number
-  snapshot: number
+  stepTerm: number
   commit: number
   applied: number
   configuration: Configuration | undefined
@@ -112,7 +112,7 @@ export class Invariants {
     demand(applied <= at.index, () => `member ${id} says that it applied ${applied}, its state is as of ${at.index}`)
     if (configuration !== mirror.configuration) this.#configurations.demandKnown(id, configuration)
     const [before = configuration] = [mirror.configuration]
-    Object.assign(mirror, { commit, applied, configuration })
+    Object.assign(mirror, { commit, applied, configuration, stepTerm: term })
     if (mirror.changes.length > 1) this.#checkChanges(id, mirror)
     if (commit > this.highest) {
       // A change may have come into force in the same step, after it was counted by the old configuration.
@@ -183,8 +183,7 @@ export class Invariants {
       last: 0,
       lastTerm: 0,
       term: 0,
-      vote: 0,
-      snapshot: 0,
+      stepTerm: 0,
       commit: 0,
       applied: 0,
       configuration: undefined,
@@ -223,7 +222,7 @@ export class Invariants {
       demand(there, () => `member ${id} lost entry ${index} in a crash, though its disk had it`)
     }
     demand(hardState.term >= mirror.term, () => `member ${id} was in term ${mirror.term} and starts in ${hardState.term}`)
-    Object.assign(mirror, { commit: 0, applied: 0, configuration: undefined })
+    Object.assign(mirror, { commit: 0, applied: 0, configuration: undefined, stepTerm: hardState.term })
   }
 
   /** Persist before send: what leaves a member rests on its disk. */
@@ -238,7 +237,10 @@ export class Invariants {
     if (mirror && (message.type === 'MsgVoteResp' || message.type === 'MsgAppResp'))
       mirror.term = Math.max(mirror.term, message.term)
     if (message.type !== 'MsgAppResp' || message.reject || !durable) return
-    const { from, index } = message
+    const { from, index, term } = message
+    // Of an earlier term: written and replaced in one go. Those who elected the next leader do not have the entry, so this
+    // acknowledgement will never be one of a majority.
+    if (mirror && term < mirror.stepTerm) return
     demand(durable.lastIndex() >= index, () => `member ${from} acknowledges ${index}, its disk ends at ${durable.lastIndex()}`)
   }
 }
