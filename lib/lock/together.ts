@@ -24,6 +24,7 @@ const MOST_TRIES = 8
 /** As in `attempt.ts`, which does the same for one lock. */
 const MAX_STALE = 3
 const LAST_MOMENTS_MS = 250
+const LEAST_SHARE_LEFT = 0.1
 const TAKE_BACK_TIMEOUT_MS = 1000
 
 /**
@@ -67,7 +68,7 @@ export class JointAttempt {
     for (let stale = 0; stale < MAX_STALE; stale++) {
       const parts = this.#requests.map((request) => ({ request, owner: ownerFor(request), ...leaseOf(request) }))
       const answer = await this.#send(parts)
-      if (answer.outcome === 'acquired') return { locks: parts.map((part, index) => this.#grant(part, answer.grants, index)) }
+      if (answer.outcome === 'acquired') return { locks: await this.#grant(parts, answer.grants) }
       const { index, reply } = answer
       if (reply.outcome === 'held') return this.#refused(this.#requests[index] ?? this.#requests[0], reply)
     }
@@ -85,7 +86,7 @@ export class JointAttempt {
     try {
       return await first.store.acquireAll(commands, { timeoutMs: timeoutOf(first), onRequest: this.#onRequest })
     } catch (error) {
-      if (!isAlonceError(error) || error.maybeApplied) await Promise.all(parts.map((part) => this.#takeBack(part)))
+      if (!isAlonceError(error) || error.maybeApplied) await this.#takeBack(parts)
       throw error
     }
   }
@@ -96,14 +97,21 @@ export class JointAttempt {
   }
 
   /** What it cost is told once, of the first. */
-  #grant({ request, owner, leaseMs, renewed }: Part, grants: readonly Granted[], index: number): LeasedLock {
-    const grant = grants[index]
-    invariant(grant !== undefined, () => `the store granted ${grants.length} of ${this.#requests.length} locks`)
-    const { fence, expiresAtMs, tookOver } = grant
+  async #grant(parts: readonly Part[], grants: readonly Granted[]): Promise<readonly LeasedLock[]> {
+    const all = parts.map((part, index) => ({ part, grant: grants[index] as Granted }))
+    const late = all.find(({ part, grant }) => isNearlyOver(part, grant))
+    if (late) {
+      await this.#takeBack(parts)
+      const { name } = late.part.request
+      const message = `The lock "${name}" was granted for ${late.part.leaseMs} ms together with others, but the answer took so long that next to nothing is left of the lease, so all were given back. Use a leaseMs well above the store's latency.`
+      throw new AlonceError('LEASE_EXPIRED', message, { key: name, fence: late.grant.fence })
+    }
     const { durationMs, requests } = this.#cost()
-    const reason = tookOver ? 'took-over' : undefined
-    tell(request, 'acquired', { fence, reason, durationMs, requests: index === 0 ? requests : 0 })
-    return new LeasedLock(request, { owner, fence, expiresAtMs, leaseMs, renewed, hint: request.share && 'shared' })
+    return all.map(({ part: { request, owner, leaseMs, renewed }, grant: { fence, expiresAtMs, tookOver } }, index) => {
+      const reason = tookOver ? 'took-over' : undefined
+      tell(request, 'acquired', { fence, reason, durationMs, requests: index === 0 ? requests : 0 })
+      return new LeasedLock(request, { owner, fence, expiresAtMs, leaseMs, renewed, hint: request.share && 'shared' })
+    })
   }
 
   /** Until the lock that was in the way looks free. The last look is at the very end of the wait; `false`: it was in vain. */
@@ -151,16 +159,19 @@ export class JointAttempt {
   }
 
   /** Best effort: nobody holds what may have been granted, so it need not stay until its lease ends. */
-  async #takeBack({ request, owner }: Part): Promise<void> {
-    const { store, key, share } = request
-    try {
+  async #takeBack(parts: readonly Part[]): Promise<void> {
+    const onRequest = this.#onRequest
+    const release = async ({ request, owner }: Part): Promise<void> => {
+      const { store, key, share } = request
       const timeoutMs = Math.min(TAKE_BACK_TIMEOUT_MS, timeoutOf(request) ?? TAKE_BACK_TIMEOUT_MS)
       const command = { type: 'lock.release', key, owner, hint: share && 'shared' } as const
-      await store.execute(command, { timeoutMs, onRequest: this.#onRequest })
-    } catch (error) {
-      tell(request, 'release-failed', codeOf(error))
+      await store.execute(command, { timeoutMs, onRequest }).catch((error) => tell(request, 'release-failed', codeOf(error)))
     }
+    await Promise.all(parts.map(release))
   }
 }
+
+const isNearlyOver = ({ request: { store }, leaseMs }: Part, { expiresAtMs }: Granted): boolean =>
+  expiresAtMs - store.now().latest < leaseMs * LEAST_SHARE_LEFT
 
 const ownerFor = ({ store }: LockRequest): string => store.runtime.random.id()

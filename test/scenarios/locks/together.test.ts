@@ -3,6 +3,7 @@ import { acquireLock, tryAcquireLock, withLock } from '../../../lib/index.ts'
 import { sleep } from '../../../lib/runtime/runtime.ts'
 import { lockKey } from '../../../lib/store/key.ts'
 import { backends } from '../../support/backends.ts'
+import { distant } from './distant.ts'
 import { errorOf, LEASE_MS, names, type Process, SURELY_OVER_MS, setUp } from './setting.ts'
 
 /** What one transaction gives that taking them in turn does not. */
@@ -77,7 +78,7 @@ describe.each(backends)('several locks in one transaction, on $name', (backend) 
     await world.run(held.release())
   })
 
-  test('L7 a dead holder’s lock is taken over with the others when its lease has ended', async () => {
+  test('L12 a dead holder’s lock is taken over with the others when its lease has ended', async () => {
     const { world, started } = await stage()
     const [a, b] = [await started(), await started()]
     const dead = await world.run(acquireLock({ store: b.store, key: 'y', leaseMs: LEASE_MS }))
@@ -89,7 +90,7 @@ describe.each(backends)('several locks in one transaction, on $name', (backend) 
     await world.run(lock.release())
   })
 
-  test('L2 an answer is lost: the locks are ours, each granted once', async () => {
+  test('L6 an answer is lost: the locks are ours, each granted once', async () => {
     const { world, started, record } = await stage()
     const a = await started()
     a.wire.inject('drop-answer', 'acquire-all')
@@ -132,7 +133,7 @@ describe.each(backends)('several locks in one transaction, on $name', (backend) 
     await world.run(Promise.all([lock.release(), first, second]))
   })
 
-  test('L26 a writer that waits for several is not starved by readers: it queues for the lock that they share', async () => {
+  test('L18 a writer that waits for several is not starved by readers: it queues for the lock that they share', async () => {
     const { world, started } = await stage()
     const [a, b, c] = [await started(), await started(), await started()]
     const reader = { key: 'y', mode: 'shared', leaseMs: LEASE_MS } as const
@@ -143,6 +144,15 @@ describe.each(backends)('several locks in one transaction, on $name', (backend) 
     await world.run(reading.release())
     const both = await world.run(writing)
     await world.run(both.release())
+  })
+
+  test('L5 grants that arrive with their leases nearly used up are given back, and it fails', async () => {
+    const { world, started, record } = await stage()
+    const a = await started()
+    const slow = distant(a.store, LEASE_MS * 0.95)
+    const late = await world.run(errorOf(acquireLock({ store: slow, keys: ['x', 'y'], leaseMs: LEASE_MS })))
+    expect(late).toMatchObject({ code: 'LEASE_EXPIRED' })
+    for (const key of ['x', 'y']) expect((await record(key))?.holder).toBeUndefined()
   })
 
   test('shared locks and permits are taken together as well, and each is left by its own', async () => {
@@ -170,7 +180,7 @@ describe.each(backends)('several locks in one transaction, on $name', (backend) 
     await world.run(lock.release())
   })
 
-  test('L5 the wait is bounded by the invocation', async () => {
+  test('L17 the wait is bounded by the invocation', async () => {
     const { world, started } = await stage()
     const [a, b] = [await started(), await started()]
     await world.run(acquireLock({ store: b.store, key: 'y', leaseMs: LEASE_MS }))
