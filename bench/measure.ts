@@ -10,7 +10,7 @@ import { measureCpu } from './parts/cpu.ts'
 import { runFaults } from './parts/faults.ts'
 import type { LatencyWish } from './parts/latency.process.ts'
 import type { Latency } from './parts/latency.ts'
-import { measureBundles, measureImports } from './parts/size.ts'
+import { IMPORT_COUNT, measureBundles, measureImports } from './parts/size.ts'
 import { ALL_PRODUCTS, LOCK_PRODUCTS } from './products/products.ts'
 import type { Progress } from './progress.ts'
 import type { Results } from './results.ts'
@@ -75,7 +75,7 @@ const MEASURES: { readonly [part in Part]: (run: Run) => Promise<Partial<Results
   size: async ({ quick, progress }) => {
     const rounds = quick ? 3 : 15
     let done = 0
-    const imports = measureImports(rounds, (what) => progress.step(done++, (rounds + 1) * 7, what))
+    const imports = measureImports(rounds, (what) => progress.step(done++, (rounds + 1) * IMPORT_COUNT, what))
     return { imports, bundles: await measureBundles() }
   },
   contention: async ({ endpoint, quick, progress }) => {

@@ -7,7 +7,7 @@ import { childEnvironment } from './child.ts'
 
 const BENCH = join(import.meta.dirname, '..')
 
-/** What somebody imports who uses it with DynamoDB; `sdk` are the modules that come on top with the AWS SDK. */
+/** What somebody imports who uses it with DynamoDB. */
 const ENTRIES = {
   'Alonce: everything (locks, idempotency, middy)': [
     `export * from 'alonce'; export * from 'alonce/middy'; export { dynamodbStore } from 'alonce/dynamodb'`,
@@ -57,6 +57,8 @@ export async function measureBundles(): Promise<BundleSize[]> {
 const IMPORTS = {
   'alonce + alonce/middy': ['alonce', 'alonce/middy'],
   'Powertools idempotency + middleware': ['@aws-lambda-powertools/idempotency', '@aws-lambda-powertools/idempotency/middleware'],
+  // What the first call loads without the SDK, which brings it along: so that nothing is hidden there.
+  'alonce + alonce/middy + node:crypto': ['alonce', 'alonce/middy', 'node:crypto'],
   'alonce + alonce/middy + alonce/dynamodb, with the SDK': ['alonce', 'alonce/middy', 'alonce/dynamodb'],
   'Powertools with its DynamoDB layer, with the SDK': [
     '@aws-lambda-powertools/idempotency',
@@ -68,6 +70,7 @@ const IMPORTS = {
   '@verrou/core with its DynamoDB driver, with the SDK': ['@verrou/core', '@verrou/core/drivers/dynamodb'],
 } as const
 export type ImportName = keyof typeof IMPORTS
+export const IMPORT_COUNT: number = Object.keys(IMPORTS).length
 
 export interface ImportTime {
   readonly name: ImportName
