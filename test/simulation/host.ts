@@ -19,6 +19,8 @@ export interface HostWorld {
   /** Its process ended by itself, or did not start. */
   readonly died: (host: Host, error: unknown) => void
   readonly stepped: (host: Host) => void
+  /** Of the program that it is started with. */
+  readonly release: (id: MemberId) => number
   readonly options: (host: Host) => Pick<NodeOptions, 'observer'>
 }
 
@@ -36,6 +38,7 @@ export class Host {
   isUp = false
   isDamaged = false
   wasFlipped = false
+  release = 1
   pausedUntil = 0
   /** Of the disk. */
   slowness = 1
@@ -82,7 +85,8 @@ export class Host {
     this.isUp = true
     this.#life++
     const life = this.#life
-    this.machine = new SimulatedMachine()
+    this.release = this.#world.release(this.id)
+    this.machine = new SimulatedMachine(this.release)
     this.#clockOrigin = this.#world.scheduler.now - this.#chance.below(1_000_000)
     // A clock that is slow makes leases long, never short.
     this.#clockRate = this.#chance.happens(0.5) ? 1 : this.#chance.between(0.97, 1)
@@ -122,6 +126,7 @@ export class Host {
       raft: { electionTicks, maxMessageBytes, maxInflightMessages, maxInflightBytes: 8000, maxApplyingBytes: 3000 },
       log: { segmentBytes: 8192, sliceBytes },
       tickMs: TICK_MS,
+      version: this.release,
       maxPendingCommands: 20,
       maxBatchBytes: 600,
       patienceTicks,

@@ -3,8 +3,8 @@ import type { ApplyMoment, StateMachine } from '../../lib/raft/node/ports.ts'
 import type { LockCommand, Replies } from '../../lib/store/command.ts'
 import type { LockRecord, OnceRecord, RecordKey } from '../../lib/store/record.ts'
 import { mix } from './chance.ts'
-import { demand } from './violation.ts'
 import { executeOnce, type OnceOperation, type OnceReply, resultIn } from './once.ts'
+import { demand } from './violation.ts'
 
 export type Operation = { readonly type: 'add'; readonly key: string } | LockOperation | OnceOperation
 
@@ -49,6 +49,11 @@ export class SimulatedMachine implements StateMachine {
   digest = 0
   expired = 0
   #timeMs = 0
+  readonly #release: number
+
+  constructor(release = 1) {
+    this.#release = release
+  }
 
   advanceTo(timeMs: number): void {
     const due = [...this.#locks.values()].filter((record) => isBetween(record, this.#timeMs, timeMs)).length
@@ -65,10 +70,11 @@ export class SimulatedMachine implements StateMachine {
     return due === undefined ? undefined : due + 1
   }
 
-  apply(command: Uint8Array, { timeMs }: ApplyMoment): Uint8Array {
+  apply(command: Uint8Array, { timeMs, version }: ApplyMoment): Uint8Array {
+    demand(version <= this.#release, () => `release ${this.#release} is to execute by version ${version}`)
     const text = new TextDecoder().decode(command)
     const reply = JSON.stringify(this.#execute(JSON.parse(text) as Operation, timeMs))
-    this.digest = mix(mix(this.digest, text), `${timeMs}${reply}`)
+    this.digest = mix(mix(this.digest, text), `${timeMs}${version}${reply}`)
     return new TextEncoder().encode(reply)
   }
 

@@ -197,7 +197,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'makes a snapshot of the state as it is later',
     file: 'raft/node/replicated-state.ts',
-    find: 'return framed(joined(this.#timeMs, this.#sessions.snapshot(), this.#machine.snapshot()))',
+    find: 'return framed(joined(this.#head(), this.#sessions.snapshot(), this.#machine.snapshot()))',
     replace:
       'const now = () => joined(this.#head(), this.#sessions.snapshot(), this.#machine.snapshot())\n' +
       '    return framed((function* () { yield* now() })())',
@@ -327,5 +327,29 @@ export const mutants: readonly Mutant[] = [
     file: 'idempotency/transitions.ts',
     find: "if (isGhost(record, command.owner, moment)) return same(record, { outcome: 'stale' })",
     replace: '',
+  },
+  {
+    name: 'switches to newer transitions before all members know them',
+    file: 'raft/node/versions.ts',
+    find: 'if (!heard || this.#tick - heard.tick > 3 * askTicks) return 0',
+    replace: 'if (!heard) continue',
+  },
+  {
+    name: 'applies entries by the newest transitions that it knows',
+    file: 'raft/node/replicated-state.ts',
+    find: '{ timeMs: this.#timeMs, version })',
+    replace: '{ timeMs: this.#timeMs, version: this.#settings.version })',
+  },
+  {
+    name: 'applies entries of a version that it does not know',
+    file: 'raft/node/replicated-state.ts',
+    find: '    mustKnow(batch.version, this.#settings.version, index)\n',
+    replace: '',
+  },
+  {
+    name: 'leaves the version out of snapshots',
+    file: 'raft/node/replicated-state.ts',
+    find: 'head.writeUInt32LE(this.#version, 8)',
+    replace: 'head.writeUInt32LE(FIRST_VERSION, 8)',
   },
 ]

@@ -1,6 +1,7 @@
 import type { MemberId } from '../../lib/raft/core/entry.ts'
 import { isLogFailure } from '../../lib/raft/log/failure.ts'
 import type { PeerMessage } from '../../lib/raft/node/ports.ts'
+import { VersionUnknown } from '../../lib/raft/node/versions.ts'
 import { Chance, mix } from './chance.ts'
 import { Client, LEASE_MS } from './client.ts'
 import { Habits } from './habits.ts'
@@ -13,6 +14,7 @@ import { SimulatedNetwork } from './network.ts'
 import { Observers } from './observers.ts'
 import { Operator } from './operator.ts'
 import { type Fault, faultsOf, type Profile, profileOf, SETTLE_MS } from './profile.ts'
+import { NEW, Releases } from './releases.ts'
 import { Scheduler } from './scheduler.ts'
 import { demand, Violation } from './violation.ts'
 
@@ -58,6 +60,7 @@ export class World {
   readonly #operator: Operator
   readonly #observers: Observers
   readonly #habits: Habits
+  readonly #releases: Releases
   readonly #leases = new Leases()
   readonly #histories = new Map<string, HistoryOperation<Action>[]>()
   readonly #founders: readonly MemberId[]
@@ -97,6 +100,7 @@ export class World {
       isCalm: () => this.isCalm,
       guard: (work) => this.#guard(work),
     })
+    this.#releases = new Releases(new Chance(seed, 'releases'))
     const { scheduler } = this
     this.#habits = new Habits({ scheduler, chance: this.#chance, profile: this.profile, leases: this.#leases })
   }
@@ -142,6 +146,7 @@ export class World {
         opened: (opened) => this.#guard(() => this.#opened(opened)),
         died: (dead, error) => this.#guard(() => this.#died(dead, error)),
         stepped: (stepped) => this.#stepped.add(stepped),
+        release: (id) => this.#releases.start(id),
         options: (own) => ({
           observer: {
             applied: (entry) => this.#guard(() => this.invariants.applied(own.id, entry, own.machine.digest)),
@@ -199,13 +204,21 @@ export class World {
   #died(host: Host, error: unknown): void {
     this.log(`member ${host.id} ends: ${String(error)}`)
     const isDamage = isLogFailure(error, 'LOG_DAMAGED') && host.wasFlipped
-    const isExpected = isDamage || isLogFailure(error, 'LOG_DEAD') || isLogFailure(error, 'LOG_FULL')
+    const isExpected =
+      this.#isTooOld(host, error) || isDamage || isLogFailure(error, 'LOG_DEAD') || isLogFailure(error, 'LOG_FULL')
     demand(isExpected, () => `member ${host.id} stops: ${error instanceof Error ? error.stack : String(error)}`)
-    this.count(isDamage ? 'damaged disks' : 'dead disks')
+    this.count(error instanceof VersionUnknown ? 'refused releases' : isDamage ? 'damaged disks' : 'dead disks')
     host.isDamaged ||= isDamage
     if (host.node) this.invariants.follow(host.id, host.node.durable)
     host.crash(this.#chance.happens(0.5) ? 'process' : 'power')
     this.scheduler.after(20 + this.#chance.below(100), () => host.start())
+  }
+
+  /** Only who was not there when the others switched, or is another program since, may meet what it does not know. */
+  #isTooOld({ id, release }: Host, error: unknown): boolean {
+    if (!(error instanceof VersionUnknown) || error.needed <= release) return false
+    this.#releases.upgrade(id)
+    return this.#releases.wasDowngraded(id) || this.profile.changes || id > this.profile.founders
   }
 
   #check(host: Host): void {
@@ -262,6 +275,7 @@ export class World {
     this.isCalm = true
     this.network.heal()
     this.#operator.calm()
+    this.#upgrade()
     const end = this.scheduler.now + SETTLE_MS
     const converged = await this.#until(end, () => this.#hasConverged())
     this.#guard(() => demand(converged, () => `it does not converge within ${SETTLE_MS} ms: ${this.#describe()}`))
@@ -270,9 +284,27 @@ export class World {
     const served = this.#serve()
     const isServed = await this.#until(this.scheduler.now + SETTLE_MS, () => served.left === 0)
     this.#guard(() => demand(isServed, () => `it does not serve within ${SETTLE_MS} ms: ${this.#describe()}`))
-    const agreed = await this.#until(this.scheduler.now + SETTLE_MS, () => this.#hasConverged())
+    const isAgreed = (): boolean => this.#hasConverged() && this.#isUpgraded()
+    const agreed = await this.#until(this.scheduler.now + SETTLE_MS, isAgreed)
     this.#guard(() => demand(agreed, () => `it does not agree in the end: ${this.#describe()}`))
     this.log('ended')
+  }
+
+  /** All know the newer transitions, so all have to work by them. */
+  #isUpgraded(): boolean {
+    return !this.#releases.isUpgrade || this.leader()?.node?.version === NEW
+  }
+
+  /** Whoever runs the old release is stopped and started with the new one, one after the other. */
+  #upgrade(): void {
+    this.#releases.isCalm = true
+    if (!this.#releases.isUpgrade) return
+    const old = this.hosts.filter(({ id }) => this.#releases.isOld(id))
+    for (const [place, host] of old.entries())
+      this.scheduler.after(300 * place, () => {
+        host.crash('process')
+        host.start()
+      })
   }
 
   /** Clients that take every lock, add to every counter and complete every operation. Leases that nobody renews end in time. */
@@ -326,7 +358,7 @@ export class World {
     const one = ({ id, isUp, isDamaged, node }: Host): string => {
       const status = node?.status()
       const state = isDamaged ? 'damaged' : !isUp ? 'down' : node ? 'up' : 'starting'
-      return `${id} ${state}${status ? ` ${status.role} of ${status.term}, voters ${status.configuration.voters}, log ${status.lastIndex}, commit ${status.commit}, applied ${status.applied}` : ''}`
+      return `${id} ${state}${status ? ` ${status.role} of ${status.term}, voters ${status.configuration.voters}, version ${node?.version}, log ${status.lastIndex}, commit ${status.commit}, applied ${status.applied}` : ''}`
     }
     return this.hosts.map(one).join('; ')
   }

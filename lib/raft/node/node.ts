@@ -206,6 +206,11 @@ export class RaftNode {
     return this.#applier.at
   }
 
+  /** Of the transitions: the one that the group works by, as far as this member has applied. */
+  get version(): number {
+    return this.#state.version
+  }
+
   get failure(): unknown {
     return this.#failure
   }
