@@ -31,12 +31,12 @@ export type Move =
   | { readonly move: 'remove' }
 
 /** A verb that acquires or begins names its owner for the first time. */
-export const OPENS: ReadonlySet<string> = new Set(['acquire', 'share', 'permit', 'queue', 'begin', 'reconcile'])
+export const OPENS: ReadonlySet<string> = new Set(['acquire', 'together', 'share', 'permit', 'queue', 'begin', 'reconcile'])
 
 const VERBS: { readonly [kind in Kind]: readonly string[] } = {
-  lock: ['acquire', 'acquire', 'acquire', 'renew', 'renew', 'release', 'release', 'break'],
+  lock: ['acquire', 'acquire', 'together', 'together', 'renew', 'renew', 'release', 'release', 'break'],
   'more locks': [
-    ...['acquire', 'share', 'share', 'permit', 'permit', 'permit', 'queue', 'queue', 'queue'],
+    ...['acquire', 'together', 'share', 'share', 'permit', 'permit', 'permit', 'queue', 'queue', 'queue'],
     ...['renew', 'renew', 'release', 'release', 'release', 'release', 'break'],
   ],
   once: [

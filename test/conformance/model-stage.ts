@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Command, CommandType, Hint, Reply } from '../../lib/store/command.ts'
+import type { Command, CommandType, Hint, LockAcquire, Reply } from '../../lib/store/command.ts'
 import { isAlonceError } from '../../lib/store/errors.ts'
 import { lockKey } from '../../lib/store/key.ts'
 import type { AlonceRecord, Fence, RecordKey } from '../../lib/store/record.ts'
@@ -31,6 +31,8 @@ const SELDOM: ReadonlySet<CommandType> = new Set(['lock.break', 'once.retire', '
 
 /** No client of ours sends one request more often than this within the time of a call. */
 const MOST_SENDINGS = 4
+/** What a sender that queues has seen, or believes: all three with each state of the lock. */
+const QUEUE_HINTS: { readonly [leaseMs: number]: LockAcquire['hint'] } = { 3000: 'free', 5000: 'queue' }
 
 /** The applications that a mishap permits: one entry for each time that the command may have reached the record. */
 export function sequencesOf(command: Command, mishap: Mishap, resent: boolean): readonly (readonly boolean[])[] {
@@ -69,6 +71,9 @@ export class ModelStage {
   #sent: Sent[] = []
   #opened = new Map<string, Sent>()
   #fences = new Map<string, Fence>()
+  /** Owners that take the lock together with another one, where the store can do that. */
+  readonly #joint = new Set<string>()
+  #others = 0
   /** The transactions that the record was seen to be completed by, by token, under its fences. */
   #transacted = new Map<Fence, string>()
 
@@ -89,6 +94,7 @@ export class ModelStage {
     this.#opened.clear()
     this.#fences.clear()
     this.#transacted.clear()
+    this.#joint.clear()
     // Each client learns the store's time: what a first, unclocked request does is tested where that store is.
     for (const { store, wire } of this.#clients) {
       wire.heal()
@@ -174,6 +180,7 @@ export class ModelStage {
     const sequences = unavailable && !maybeApplied && !resent ? [[]] : sequencesOf(command, mishap, resent)
     await this.#judge({ command, reply, sequences, startMs, firstSentMs: sent.sentMs })
     this.#count(`${command.type} ${reply?.outcome ?? 'no answer'}`)
+    if (this.#isJoint(command)) this.#count(`together ${reply?.outcome ?? 'no answer'}`)
     this.#count(`mishap ${mishap}`)
     if (reply && 'fence' in reply && (reply.outcome === 'acquired' || reply.outcome === 'started')) {
       this.#fences.set(command.owner, reply.fence)
@@ -183,11 +190,27 @@ export class ModelStage {
   /** A completion with a token goes with an item of the caller's, where the store can do that. */
   #execute({ store }: Client, command: Command, options: SendOptions): Promise<Reply> {
     const { counters } = this.#shared
+    if (command.type === 'lock.acquire' && this.#isJoint(command)) return this.#acquireAll(store, command, options)
     if (!store.transactions || !counters || !isTransaction(command)) return store.execute<Command>(command, options)
     return store.transactions.transact(command, [counters.increment(this.#key)], options) as Promise<Reply>
   }
 
+  /** With a lock that nobody else takes: what becomes of the two is what becomes of the one that is watched. */
+  async #acquireAll(store: Store, command: LockAcquire, options: SendOptions): Promise<Reply> {
+    const other = `other-${++this.#others}`
+    const commands = [command, { ...command, key: lockKey([this.#key, other]), owner: other }]
+    const answer = await store.acquireAll?.(commands, options)
+    if (answer?.outcome === 'acquired') return answer.grants[0] as Reply
+    if (answer?.index !== 0) throw new Error(`a lock that nobody takes was refused: ${JSON.stringify(answer)}`)
+    return answer.reply
+  }
+
+  #isJoint({ type, owner }: Command): boolean {
+    return type === 'lock.acquire' && this.#joint.has(owner)
+  }
+
   #requestOf(command: Command): RequestType {
+    if (this.#isJoint(command)) return 'acquire-all'
     return this.#shared.counters && isTransaction(command) ? 'transact' : command.type
   }
 
@@ -202,7 +225,8 @@ export class ModelStage {
 
   async #judge(step: Pick<Observed, 'command' | 'reply' | 'sequences' | 'startMs' | 'firstSentMs'>): Promise<void> {
     const after = await this.#world.run(this.#observer.store.read(this.#key))
-    const observed = { ...step, before: this.#record, after, endMs: this.#world.now, highest: this.#highest }
+    const together = this.#isJoint(step.command)
+    const observed = { ...step, before: this.#record, after, endMs: this.#world.now, highest: this.#highest, together }
     // A transaction that is sent again has the very bytes, and so the time, of its first sending.
     const starts = isTransaction(step.command) ? [step.startMs, step.firstSentMs] : [step.startMs]
     const wrongs = this.#isOldNews(step) ? [] : starts.map((startMs) => verdict({ ...observed, startMs }))
@@ -226,6 +250,7 @@ export class ModelStage {
       before: this.#record,
       after,
       highest: this.#highest,
+      together: this.#isJoint(command),
     }
     const wrongs = [startMs, firstSentMs].map((ms) => verdict({ ...step, startMs: ms, endMs: this.#world.now }))
     if (wrongs.every((wrong) => wrong !== undefined)) throw new Error(`a late duplicate: ${wrongs[0]}`)
@@ -259,7 +284,7 @@ export class ModelStage {
     const shown = this.#record?.fence ?? 1
     const fence = (wrongFence ? shown - 1 : shown) as Fence
     const common = { key: this.#key, owner }
-    switch (`${this.#kind === 'once' ? 'once' : 'lock'}.${verb}` as Command['type'] | Variant) {
+    switch (`${this.#kind === 'once' ? 'once' : 'lock'}.${verb}` as Command['type'] | Variant | 'lock.together') {
       case 'lock.share':
         return { type: 'lock.acquire', ...common, leaseMs, label: payload, share: { weight: 1 } }
       case 'lock.permit': {
@@ -267,7 +292,10 @@ export class ModelStage {
         return { type: 'lock.acquire', ...common, leaseMs, label: payload, share }
       }
       case 'lock.queue':
-        return { type: 'lock.acquire', ...common, leaseMs, label: payload, queueMs: leaseMs * 2 }
+        return { type: 'lock.acquire', ...common, leaseMs, label: payload, queueMs: leaseMs * 2, hint: QUEUE_HINTS[leaseMs] }
+      case 'lock.together':
+        if (this.#observer.store.acquireAll) this.#joint.add(owner)
+        return { type: 'lock.acquire', ...common, leaseMs, label: payload, share: hold ? { weight: 1 } : undefined }
       case 'lock.acquire':
         return { type: 'lock.acquire', ...common, leaseMs, label: payload }
       case 'lock.renew':

@@ -38,6 +38,10 @@ describe.each(backends)('$name does what the pure functions permit', (backend) =
         expect(seen.filter((what) => what.startsWith('mishap'))).toHaveLength(7)
         expect(seen.some((what) => what.startsWith('ghost'))).toBe(true)
         expect(seen.length).toBeGreaterThan(kind === 'once' ? 25 : 18)
+        if (kind === 'lock') {
+          expect(counts.get('together acquired')).toBeGreaterThan(5)
+          expect(counts.get('together held')).toBeGreaterThan(2)
+        }
         if (kind === 'more locks') expect(counts.get('lock.acquire queued')).toBeGreaterThan(5)
       },
       600_000,

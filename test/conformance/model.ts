@@ -27,6 +27,8 @@ export interface Observed {
   readonly firstSentMs: number
   /** The largest fence or version that the key has ever had. */
   readonly highest: number
+  /** Taken together with another lock: the store may name the fence, as long as it is larger than the last. */
+  readonly together?: boolean | undefined
 }
 
 /** DynamoDB's interval: 1 s of its `Date`, 1 s of guard, what passes between requests, and its widening with age. */
@@ -65,13 +67,21 @@ function moments(record: AlonceRecord | undefined, resent: boolean, observed: Ob
   const latest = [startMs, ...between(startMs, written(observed).latest)]
   const sent = [firstSentMs, firstSentMs + SLACK_MS]
   const seed = seedOf(record, observed)
-  return earliest
+  const found = earliest
     .filter((ms) => ms <= endMs && ms >= startMs - SLACK_MS)
     .flatMap((e) =>
       latest
         .filter((ms) => ms >= startMs && ms <= endMs + SLACK_MS)
-        .flatMap((l) => sent.map((sentAtMs) => ({ earliest: e, latest: l, sentAtMs, resent, seed }))),
+        .flatMap((l) => sent.map((sentAtMs): Moment => ({ earliest: e, latest: l, sentAtMs, resent, seed }))),
     )
+  const leastFence = namedFence(observed)
+  return leastFence === undefined ? found : [...found, ...found.map((moment) => ({ ...moment, leastFence }))]
+}
+
+function namedFence({ together, command, after, highest }: Observed): number | undefined {
+  if (!together || after?.kind !== 'lock') return undefined
+  const fence = after.pool?.members[command.owner]?.fence ?? after.fence
+  return fence > highest ? fence : undefined
 }
 
 /** Just after the end of each of several leases: which of them are over is the store's own reading of its clock. */
