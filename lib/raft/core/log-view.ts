@@ -160,7 +160,8 @@ export class LogView {
 
   /** Whether a configuration change is committed that this member has not applied: its own configuration is out of date. */
   hasUnappliedConfChange(): boolean {
-    let from = after(this.#applied)
+    // What is compacted was applied, though the state machine's answer may still be on its way.
+    let from = this.firstIndex > this.#applied ? this.firstIndex : after(this.#applied)
     while (from <= this.#committed) {
       const page = this.slice(from, after(this.#committed), this.#limits.maxApplyingBytes)
       invariant(page !== undefined, () => `entry ${from} was compacted before it was applied`)

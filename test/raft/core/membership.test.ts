@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { MemberChangeType } from '../../../lib/raft/core/conf-change.ts'
 import { decodeConfChange, encodeConfChange, LEAVE_JOINT } from '../../../lib/raft/core/conf-change.ts'
 import { decodeConfiguration, encodeConfiguration } from '../../../lib/raft/core/configuration.ts'
-import type { MemberId } from '../../../lib/raft/core/entry.ts'
+import type { LogIndex, MemberId } from '../../../lib/raft/core/entry.ts'
 import { Group } from './group.ts'
 
 type Change = readonly [MemberChangeType, number]
@@ -331,6 +331,21 @@ describe('who stands for election by which configuration', () => {
     expect(group.role(2)).toBe('follower')
     group.core(2).advance()
     group.handle(2)
+    group.core(2).campaign()
+    expect(group.role(2)).toBe('candidate')
+  })
+
+  test('but who has forgotten entries has applied them, even if it was not told yet', () => {
+    const group = new Group()
+    group.elect(1)
+    group.propose(1, 'a')
+    for (const id of [1, 2, 1]) {
+      group.handle(id)
+      group.deliver()
+    }
+    const { committedEntries } = group.core(2).ready()
+    expect(committedEntries.length).toBeGreaterThan(0)
+    group.host(2).log.compact(committedEntries.at(-1)?.index as LogIndex)
     group.core(2).campaign()
     expect(group.role(2)).toBe('candidate')
   })
