@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { bundleCommandLine } from './bundle-command-line.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const outdir = resolve(process.argv[2] ?? join(ROOT, 'dist'))
@@ -58,3 +59,4 @@ await build({
   sourcesContent: false,
   plugins: [oneCore],
 })
+await bundleCommandLine(outdir)
