@@ -25,8 +25,7 @@ class FakeCore {
 
   propose(...data: readonly Uint8Array[]): Proposed {
     if (this.refuses) return this.refuses
-    for (const each of data)
-      this.entries.push({ term: this.term, index: ++this.last as LogIndex, kind: 'normal', data: each })
+    for (const each of data) this.entries.push({ term: this.term, index: ++this.last as LogIndex, kind: 'normal', data: each })
     return { outcome: 'appended', term: this.term, index: this.last as LogIndex }
   }
 

@@ -7,7 +7,10 @@ import { Reads } from '../../../lib/raft/node/reads.ts'
 const LEAD = 7 as MemberId
 const PATIENCE = { deadline: 100, lead: LEAD }
 
-function given(answer: 'pending' | 'dropped' = 'pending', fraction = 0): {
+function given(
+  answer: 'pending' | 'dropped' = 'pending',
+  fraction = 0,
+): {
   readonly reads: Reads
   readonly questions: number[]
   readonly heard: ReadOutcome[]
