@@ -2,6 +2,7 @@ import { startDynamoDBLocal, untilUp } from '../scripts/dynamodb-local.ts'
 import type { Arguments, Part } from './arguments.ts'
 import { versionOf } from './installation.ts'
 import { describeMachine } from './machine.ts'
+import { measureParts } from './parts/bundle-parts.ts'
 import { askChild } from './parts/child.ts'
 import { measureContention } from './parts/contention.ts'
 import type { CostsWish } from './parts/costs.process.ts'
@@ -76,7 +77,7 @@ const MEASURES: { readonly [part in Part]: (run: Run) => Promise<Partial<Results
     const rounds = quick ? 3 : 15
     let done = 0
     const imports = measureImports(rounds, (what) => progress.step(done++, (rounds + 1) * IMPORT_COUNT, what))
-    return { imports, bundles: await measureBundles() }
+    return { imports, bundles: await measureBundles(), bundleParts: await measureParts() }
   },
   contention: async ({ endpoint, quick, progress }) => {
     const plan = quick ? { contenders: 10, holdsMs: [20] } : { contenders: 100, holdsMs: [20, 500] }

@@ -1,5 +1,6 @@
 import type { Part } from './arguments.ts'
 import type { Machine } from './machine.ts'
+import type { BundlePart } from './parts/bundle-parts.ts'
 import type { ContentionReport } from './parts/contention.process.ts'
 import type { Cost } from './parts/costs.ts'
 import type { CpuFigure } from './parts/cpu.ts'
@@ -18,6 +19,7 @@ export interface Results {
   readonly latency?: readonly Latency[]
   readonly cpu?: readonly CpuFigure[]
   readonly bundles?: readonly BundleSize[]
+  readonly bundleParts?: readonly BundlePart[]
   readonly imports?: readonly ImportTime[]
   readonly contention?: readonly ContentionReport[]
   readonly faults?: readonly FaultCell[]

@@ -1,17 +1,17 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { type Spread, spreadOf } from '../statistics.ts'
 import { childEnvironment } from './child.ts'
 
 const BENCH = join(import.meta.dirname, '..')
 
+export const EVERYTHING = `export * from 'alonce'; export * from 'alonce/middy'; export { dynamodbStore } from 'alonce/dynamodb'`
+
 /** What somebody imports who uses it with DynamoDB. */
 const ENTRIES = {
-  'Alonce: everything (locks, idempotency, middy)': [
-    `export * from 'alonce'; export * from 'alonce/middy'; export { dynamodbStore } from 'alonce/dynamodb'`,
-  ],
+  'Alonce: everything (locks, idempotency, middy)': [EVERYTHING],
   'Alonce: idempotency': [
     `export { makeIdempotent } from 'alonce'; export { idempotent } from 'alonce/middy'; export { dynamodbStore } from 'alonce/dynamodb'`,
   ],
@@ -34,19 +34,20 @@ export interface BundleSize {
 }
 
 /** As a function is deployed: bundled and minified by esbuild; the AWS SDK is left out, because the runtime has it. */
+export const AS_DEPLOYED = {
+  bundle: true,
+  minify: true,
+  write: false,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22',
+  external: ['@aws-sdk/*', 'aws-sdk', 'ioredis'],
+} as const satisfies BuildOptions
+
 export async function measureBundles(): Promise<BundleSize[]> {
   const sizes: BundleSize[] = []
   for (const [name, [contents]] of Object.entries(ENTRIES)) {
-    const { outputFiles } = await build({
-      stdin: { contents, resolveDir: BENCH, loader: 'js' },
-      bundle: true,
-      minify: true,
-      write: false,
-      format: 'esm',
-      platform: 'node',
-      target: 'node22',
-      external: ['@aws-sdk/*', 'aws-sdk', 'ioredis'],
-    })
+    const { outputFiles } = await build({ ...AS_DEPLOYED, stdin: { contents, resolveDir: BENCH, loader: 'js' } })
     const code = outputFiles[0]?.contents ?? new Uint8Array()
     sizes.push({ name: name as BundleName, bytes: code.byteLength, gzipped: gzipSync(code, { level: 9 }).byteLength })
   }

@@ -70,11 +70,19 @@ function cpu({ cpu: found }: Results): string {
   return `## Processor time\n\n${table(['', 'what', '÷ two bare calls', 'median', 'two bare calls'], rows)}`
 }
 
-function sizes({ imports, bundles }: Results): string {
+function sizes({ imports, bundles, bundleParts = [] }: Results): string {
   if (!imports || !bundles) return ''
   const imported = imports.map(({ name, ms }) => [name, `${spreadText(ms)} ms`])
   const bundled = bundles.map(({ name, bytes, gzipped }) => [name, `${figure(bytes / 1000)} KB`, `${figure(gzipped / 1000)} KB`])
-  return `## Import and bundle\n\n${table(['import', 'time'], imported)}\n\n${table(['bundle, without the SDK', 'minified', 'gzipped'], bundled)}`
+  const parts = bundleParts
+    .toSorted((a, b) => b.gzipped - a.gzipped)
+    .map(({ part, bytes, gzipped }) => [part, `${figure(bytes / 1000)} KB`, `${figure(gzipped / 1000)} KB`])
+  const tables = [
+    table(['import', 'time'], imported),
+    table(['bundle, without the SDK', 'minified', 'gzipped'], bundled),
+    ...(parts.length > 0 ? [table(['of it, in the bundle of everything', 'minified', 'gzipped: less without it'], parts)] : []),
+  ]
+  return ['## Import and bundle', ...tables].join('\n\n')
 }
 
 function contention({ contention: found }: Results): string {
