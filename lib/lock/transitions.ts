@@ -54,7 +54,7 @@ function acquire(record: LockRecord | undefined, command: LockAcquire, moment: M
         ...head,
         holder: { owner: command.owner, expiresAtMs, label: command.label },
         pool: record?.pool && cleared(record.pool),
-        queue: record?.queue?.filter((waiter) => waiter.owner !== command.owner && isAlive(waiter, moment.earliest)),
+        queue: queueBehind(record, command, moment.earliest),
         purgeAtMs: expiresAtMs + DAY_MS,
       }
   const dead = replaced(record, granted)
@@ -64,6 +64,16 @@ function acquire(record: LockRecord | undefined, command: LockAcquire, moment: M
   const { intervention } = record ?? {}
   return next({ ...granted, tombstone, intervention }, { outcome: 'acquired', fence, expiresAtMs, tookOver: dead !== undefined })
 }
+
+/** Those who go on waiting. Who would have queued leaves a queue, if an empty one: whoever comes then needs only to append. */
+const queueBehind = (
+  record: LockRecord | undefined,
+  { owner, queueMs }: LockAcquire,
+  earliest: number,
+): readonly Waiter[] | undefined =>
+  (record?.queue ?? (queueMs === undefined ? undefined : []))?.filter(
+    (waiter) => waiter.owner !== owner && isAlive(waiter, earliest),
+  )
 
 type GrantedHead = Pick<LockRecord, 'kind' | 'fence' | 'version'>
 

@@ -22,6 +22,8 @@ export interface LockAcquire extends Addressed {
   readonly share?: Share | undefined
   /** If it can't be had now, take a place in the queue, kept for so long without a sign of life. Not with `share`. */
   readonly queueMs?: number | undefined
+  /** With `queueMs`: `free` to have it, `queue` to have a place, as a read has just shown. It decides nothing. */
+  readonly hint?: 'free' | 'queue' | undefined
 }
 export interface LockRenew extends Addressed {
   readonly type: 'lock.renew'

@@ -76,16 +76,18 @@ export class Execution {
     const { command, call } = this.#task
     const { table } = this.#ports
     let seen = first
+    let wasHot = false
     for (let round = 0; round < MOST_ROUNDS; round++) {
       this.#learn()
       const before = seen.head?.record
       const { record, reply } = transition(before, command, this.#momentFor(seen))
       if (record === undefined || record === before) return this.#confirmGrant(record, reply)
-      // Every other time: what its condition can't see does not change by itself.
-      const write = round % 2 === 0 ? hotWriteOn(before, { command, reply }, this.#sending) : undefined
+      // Never twice in a row: what its condition can't see does not change by itself.
+      const write: HotWrite | undefined = wasHot ? undefined : hotWriteOn(before, { command, reply }, this.#sending)
       const written = write ? await table.update(command.key, write, call) : await this.#replace(record, seen.head)
       if (written.applied) return write && !write.reply ? this.#applied(written.before).reply : (write?.reply ?? reply)
       seen = written
+      wasHot = write !== undefined
     }
     const message = `The record "${command.key}" was changed by others ${MOST_ROUNDS} times in a row. Try again later.`
     throw new AlonceError('STORE_UNAVAILABLE', message, { key: command.key, maybeApplied: call.resent })

@@ -16,8 +16,7 @@ const NO_MEMBERS = '(attribute_not_exists(h) OR size(h) = :zero)'
 export function lockWrite(command: LockCommand, sending: Sending): HotWrite | undefined {
   switch (command.type) {
     case 'lock.acquire':
-      // Who takes a place in the queue is mostly refused by a holder, and a look costs half a write.
-      if (command.queueMs !== undefined) return undefined
+      if (command.queueMs !== undefined) return queueingWrite(command, sending)
       if (!command.share) return acquire(command, sending)
       return sending.basis === 'guess' ? undefined : joinWrite(command, sending)
     case 'lock.renew':
@@ -28,6 +27,13 @@ export function lockWrite(command: LockCommand, sending: Sending): HotWrite | un
     case 'lock.break':
       return undefined
   }
+}
+
+/** Who has not looked is as likely to be refused as not, and a look costs a tenth of a write. */
+function queueingWrite(command: LockAcquire, sending: Sending): HotWrite | undefined {
+  if (command.hint === 'free') return acquire(command, sending)
+  // Whether the holder's lease still runs is a question to the server's clock.
+  return command.hint === 'queue' && sending.basis === 'server' ? enqueueWrite(command, 'holder', sending) : undefined
 }
 
 /** The write that asks for less than "unchanged since I looked", where the look shows that it would do. */
@@ -60,12 +66,20 @@ const canJoin = ({ holder, pool, queue }: LockRecord, share: Share): boolean =>
 
 const isMember = ({ pool }: LockRecord, owner: string): boolean => pool !== undefined && Object.hasOwn(pool.members, owner)
 
-function acquire({ owner, leaseMs, label }: LockAcquire, sending: Sending): HotWrite {
+/** Whoever comes next needs only to append to the queue. */
+const OPEN_QUEUE = ['q = if_not_exists(q, :nobody)', 'qm = if_not_exists(qm, :nosigns)'] as const
+
+function acquire({ owner, leaseMs, label, queueMs }: LockAcquire, sending: Sending): HotWrite {
   const expiresAtMs = sending.latest + leaseMs
   const mark = clockMark(sending)
   const named = sending.leastFence !== undefined
+  const queues = queueMs !== undefined
   return hotWrite({
-    set: ['o = :o', 'x = :x', 'l = :l', label !== undefined && 'lb = :lb', ...(named ? RISE_TO : RISE), '#t = :t', mark.set],
+    set: [
+      ...['o = :o', 'x = :x', 'l = :l', label !== undefined && 'lb = :lb', '#t = :t', mark.set],
+      ...(named ? RISE_TO : RISE),
+      ...(queues ? OPEN_QUEUE : []),
+    ],
     remove: [...(label === undefined ? ['lb'] : []), ...mark.remove],
     // A takeover goes the slow way: it leaves a tombstone of whom it takes over from.
     when: [FRESH, NO_MEMBERS, NO_QUEUE, NO_GHOST, 'attribute_not_exists(o)', ...(named ? [RISES] : [])],
@@ -78,6 +92,8 @@ function acquire({ owner, leaseMs, label }: LockAcquire, sending: Sending): HotW
       ':seed': number(sending.seed),
       ':f': number(sending.leastFence),
       ':sent': number(sending.sentAtMs),
+      ':nobody': queues ? { L: [] } : undefined,
+      ':nosigns': queues ? { M: {} } : undefined,
     },
   })
 }
