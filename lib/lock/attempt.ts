@@ -1,9 +1,10 @@
 import { boundedWait, remainingMs } from '../runtime/invocation.ts'
 import { sleep } from '../runtime/runtime.ts'
-import type { Obstacle, Replies } from '../store/command.ts'
+import type { LockAcquire, Obstacle, Replies } from '../store/command.ts'
 import { AlonceError, isAlonceError } from '../store/errors.ts'
-import type { AlonceRecord, Fence, LockRecord } from '../store/record.ts'
+import type { Fence, LockRecord } from '../store/record.ts'
 import { LeasedLock } from './handle.ts'
+import { Looks } from './looks.ts'
 import { Place } from './place.ts'
 import { codeOf, elapsedMs, type LockRequest, leaseOf, monotonic, tell, timeoutOf } from './request.ts'
 import { CLAIM_MS, obstacle } from './transitions.ts'
@@ -42,6 +43,7 @@ class Attempt {
   readonly #startedAtMs: number
   readonly #waitUntilMs: number
   readonly #inInvocation: boolean
+  readonly #looks: Looks
   #owner: string
   /** In the queue; `undefined`: competing with whoever comes. */
   #place: Place | undefined
@@ -58,6 +60,7 @@ class Attempt {
     this.#inInvocation = remaining !== undefined
     this.#startedAtMs = monotonic(request)
     this.#waitUntilMs = this.#startedAtMs + boundedWait(request.waitMs, remaining)
+    this.#looks = new Looks(request, this.#onRequest)
     if (request.fair) this.#queueUp()
   }
 
@@ -74,7 +77,7 @@ class Attempt {
   }
 
   async #try(): Promise<Acquisition> {
-    const first = await this.#write()
+    const first = this.#place ? await this.#look() : await this.#write()
     const waits = first.held && first.held.because !== 'queue-full' && this.#leftMs() > 0
     return waits ? this.#wait(first.held) : first
   }
@@ -90,7 +93,7 @@ class Attempt {
     const { store } = this.#request
     const sinceMs = monotonic(this.#request)
     let held = first
-    let backOff = startBackOff(first.fence)
+    let backOff = startBackOff({ fence: first.fence, atMs: sinceMs })
     let outcome = await this.#stopOthersFromJoining(first)
     for (let left = this.#leftMs(); outcome.held && left > 0; left = this.#leftMs()) {
       const fraction = store.runtime.random.fraction()
@@ -99,9 +102,11 @@ class Attempt {
       await sleep(store.runtime.timer, Math.min(left, place?.pauseMs(fraction) ?? pause.ms), place?.signal)
       if (this.#isOver()) break
       const writes = this.#writes
-      outcome = await this.#look(held)
+      outcome = await this.#lookAgain(held)
       held = outcome.held ?? held
-      backOff = backOffFurther(pause.backOff, { fence: held.fence, inVain: this.#writes > writes })
+      const { answerMs } = this.#looks
+      const sight = { fence: held.fence, atMs: monotonic(this.#request), answerMs, inVain: this.#writes > writes }
+      backOff = backOffFurther(pause.backOff, sight)
     }
     tell(this.#request, 'waited', { durationMs: elapsedMs(this.#request, sinceMs), requests: this.#requests })
     return outcome
@@ -128,38 +133,54 @@ class Attempt {
     if (this.#leftMs() > 0) this.#place = new Place(this.#request, () => this.#takeBack())
   }
 
-  async #look(known: Held): Promise<Acquisition> {
-    const record = await this.#read()
-    // An outage is no news: what is known to be held is not taken to be free.
-    if (record === 'unknown') return { held: known }
-    if (record?.holder?.owner === this.#owner) return this.#receive(record, record.holder.expiresAtMs)
-    const { share, store } = this.#request
-    const inTheWay = obstacle(record, { owner: this.#owner, share }, store.now().earliest)
-    if (!record || !inTheWay) return this.#write()
-    const standing = this.#place?.look(record, this.#owner)
-    // Taken for dead, or never there: a new owner, because the old one may be marked as gone.
-    if (standing === 'none') this.#owner = store.runtime.random.id()
-    if (standing === 'none' || standing === 'due') return this.#write()
-    return this.#stopOthersFromJoining({ fence: record.fence, ...inTheWay })
-  }
-
-  async #read(): Promise<LockRecord | undefined | 'unknown'> {
-    const { store, key } = this.#request
+  /** Through outages, while there is time: what a write may have done is taken back, and the next one has a new owner. */
+  async #lookAgain(known: Held): Promise<Acquisition> {
     try {
-      return lockRecord(await store.read(key, { timeoutMs: timeoutOf(this.#request), onRequest: this.#onRequest }))
+      return await this.#look(known)
     } catch (error) {
-      if (isAlonceError(error, 'STORE_UNAVAILABLE')) return 'unknown'
-      throw error
+      if (!isAlonceError(error, 'STORE_UNAVAILABLE') || this.#leftMs() <= 0) throw error
+      if (!this.#place?.taken) this.#owner = this.#request.store.runtime.random.id()
+      return { held: known }
     }
   }
 
-  async #write(): Promise<Acquisition> {
+  /** Reads, and writes if that is likely to get us somewhere. `known`: what was in the way, if we have asked before. */
+  async #look(known?: Held): Promise<Acquisition> {
+    const record = await this.#lookTwice()
+    // An outage is no news: what is known to be held is not taken to be free.
+    if (record === 'unknown') return known ? { held: known } : this.#write()
+    if (record?.holder?.owner === this.#owner) return this.#receive(record, record.holder.expiresAtMs)
+    const inTheWay = this.#obstacleIn(record)
+    if (!record || !inTheWay) return this.#write(this.#place && 'free')
+    const standing = this.#place?.look(record, this.#owner)
+    // Taken for dead, or never there: a new owner, because the old one may be marked as gone.
+    if (standing === 'none') this.#owner = this.#request.store.runtime.random.id()
+    if (standing === 'none' || standing === 'due') return this.#write(standing === 'none' ? 'queue' : undefined)
+    return this.#stopOthersFromJoining({ fence: record.fence, ...inTheWay })
+  }
+
+  /** A free lock that was seen long ago is looked at once more, and not by all who have waited for an answer at the same time. */
+  async #lookTwice(): ReturnType<Looks['look']> {
+    const record = await this.#looks.look()
+    if (record === 'unknown' || this.#obstacleIn(record) || !this.#looks.isOutOfDate) return record
+    const { random, timer } = this.#request.store.runtime
+    const pauseMs = Math.min(this.#looks.answerMs * random.fraction(), Math.max(0, this.#leftMs()))
+    await sleep(timer, pauseMs, this.#place?.signal)
+    return this.#looks.look()
+  }
+
+  #obstacleIn(record: LockRecord | undefined): Obstacle | undefined {
+    const { share, store } = this.#request
+    return obstacle(record, { owner: this.#owner, share }, store.now().earliest)
+  }
+
+  async #write(hint?: LockAcquire['hint']): Promise<Acquisition> {
     for (let stale = 0; stale < MAX_STALE; stale++) {
       // Before the send: what the answer takes is taken off the lease, never added to it.
       const sentAtMs = monotonic(this.#request)
       const { leaseMs, renewed } = leaseOf(this.#request)
       this.#writes++
-      const reply = await this.#send(leaseMs)
+      const reply = await this.#send(leaseMs, hint)
       if (reply.outcome === 'queued') this.#place?.take(reply.place)
       if (reply.outcome === 'held' || reply.outcome === 'queued') return { held: reply }
       if (reply.outcome === 'acquired') return this.#grant(reply, { leaseMs, renewed, sentAtMs })
@@ -169,10 +190,10 @@ class Attempt {
     throw new AlonceError('STORE_UNAVAILABLE', message, { key: this.#request.name, maybeApplied: false })
   }
 
-  async #send(leaseMs: number): Promise<Replies['lock.acquire']> {
+  async #send(leaseMs: number, hint: LockAcquire['hint']): Promise<Replies['lock.acquire']> {
     const { store, key, label, share } = this.#request
     const queueMs = this.#place?.signOfLifeMs(this.#leftMs())
-    const command = { type: 'lock.acquire', key, owner: this.#owner, leaseMs, label, share, queueMs } as const
+    const command = { type: 'lock.acquire', key, owner: this.#owner, leaseMs, label, share, queueMs, hint } as const
     try {
       return await store.execute(command, { timeoutMs: timeoutOf(this.#request), onRequest: this.#onRequest })
     } catch (error) {
@@ -200,9 +221,11 @@ class Attempt {
   }
 
   /** It was handed over to us, for a moment. Short work is done before the first renewal is due, and saves that write. */
-  async #receive({ fence }: LockRecord, claimUntilMs: number): Promise<Acquisition> {
+  async #receive(record: LockRecord, claimUntilMs: number): Promise<Acquisition> {
+    const { fence } = record
     const { leaseMs, renewed } = leaseOf(this.#request)
-    const grant = { owner: this.#owner, fence, leaseMs, renewed, hint: 'queue' } as const
+    const hint = this.#place?.expectsFollowers(record) ? 'queue' : undefined
+    const grant = { owner: this.#owner, fence, leaseMs, renewed, hint } as const
     const claimMs = claimUntilMs - this.#request.store.now().latest
     const isClear = renewed && claimMs >= UNCLAIMED_AT_LEAST_MS
     const expiresAtMs = isClear ? claimUntilMs : await this.#claim(fence, leaseMs)
@@ -235,5 +258,3 @@ class Attempt {
     }
   }
 }
-
-const lockRecord = (record: AlonceRecord | undefined): LockRecord | undefined => (record?.kind === 'lock' ? record : undefined)

@@ -10,7 +10,7 @@ import type { HeldLock, Lock } from './handle.ts'
 import { lockSettings } from './options.ts'
 import { elapsedMs, type LockRequest, leaseOf, lockRequests, monotonic } from './request.ts'
 import { obstacle } from './transitions.ts'
-import { pauseOf } from './waiting.ts'
+import { pauseOf, type Rhythm } from './waiting.ts'
 
 export interface CampaignOptions {
   readonly store: Store
@@ -131,10 +131,10 @@ async function follow(request: LockRequest, held: Held, signal: AbortSignal | un
   const { random, timer } = store.runtime
   const stepMs = Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, leaseOf(request).leaseMs / LOOKS_PER_LEASE))
   let { holder } = held
-  let known = { stepMs, capMs: stepMs, since: held.fence }
+  let known: Rhythm = { stepMs, capMs: stepMs }
   while (!signal?.aborted) {
     const pause = pauseOf(known, holder, { now: store.now(), fraction: random.fraction() })
-    known = { ...known, ...pause.backOff }
+    known = pause.backOff
     await sleep(timer, pause.ms, signal)
     const record = await look(store, key)
     if (record === 'unknown') continue

@@ -5,18 +5,23 @@ import { placeOf } from './transitions.ts'
 import { turnPauseMs } from './waiting.ts'
 
 /** A waiter that died is taken for alive for so long. */
-const SIGN_OF_LIFE_MS = 45_000
-/** It is given anew when this part of it is over. */
+const SIGN_OF_LIFE_MS = 60_000
+/** It is given anew when this part of it is over, unless our turn is expected before the rest is. */
 const DUE_AFTER = 2 / 3
+/** Whatever is expected: it must not end for a delay. A place is lost only if the holder dies meanwhile, and there is a way back. */
+const DUE_AT_LATEST_AFTER = 0.95
 /** What the wait may end late by, and the store's clock be uncertain by. */
 const MARGIN_MS = 3000
+/** When more than these had their turn since we came, and nobody has come behind us, nobody is expected during ours. */
+const FEW = 2
 
 /** A waiter's place in the queue of a lock: where it stands, how fast that moves, and when to give a sign of life. */
 export class Place {
   readonly #request: LockRequest
   readonly #withdraw: () => Promise<void>
   readonly #left = new AbortController()
-  #signDueAtMs = Number.POSITIVE_INFINITY
+  /** When the last sign of life was given that has to be given again; `undefined`: it is good for the rest of the wait. */
+  #signedAtMs: number | undefined
   #taken: { readonly ahead: number; readonly atMs: number } | undefined
   #now: { readonly ahead: number; readonly sinceMs: number } | undefined
 
@@ -37,8 +42,7 @@ export class Place {
   /** For the next sign: no longer than the rest of the wait needs, so that a short wait blocks nobody for long. */
   signOfLifeMs(leftMs: number): number {
     const ms = Math.ceil(Math.min(SIGN_OF_LIFE_MS, Math.max(0, leftMs) + MARGIN_MS))
-    this.#signDueAtMs = monotonic(this.#request) + ms * DUE_AFTER
-    if (ms < SIGN_OF_LIFE_MS) this.#signDueAtMs = Number.POSITIVE_INFINITY
+    this.#signedAtMs = ms < SIGN_OF_LIFE_MS ? undefined : monotonic(this.#request)
     return ms
   }
 
@@ -52,7 +56,21 @@ export class Place {
     const ahead = placeOf(queue, owner)
     if (ahead < 0) return 'none'
     this.#move(ahead)
-    return monotonic(this.#request) >= this.#signDueAtMs ? 'due' : 'waiting'
+    return this.#isSignDue() ? 'due' : 'waiting'
+  }
+
+  #isSignDue(): boolean {
+    if (this.#signedAtMs === undefined) return false
+    const ageMs = monotonic(this.#request) - this.#signedAtMs
+    if (ageMs < SIGN_OF_LIFE_MS * DUE_AFTER) return false
+    const turnMs = this.#turnMs()
+    const waitMs = turnMs === undefined ? Number.POSITIVE_INFINITY : ((this.#now?.ahead ?? 0) + 1) * turnMs
+    return ageMs + waitMs > SIGN_OF_LIFE_MS * DUE_AT_LATEST_AFTER
+  }
+
+  /** Whether the one that holds it after us is expected to be there by then: somebody is, or hardly anybody had come before us. */
+  expectsFollowers({ queue = [] }: LockRecord): boolean {
+    return queue.length > 0 || (this.#taken?.ahead ?? 0) < FEW
   }
 
   #move(ahead: number): void {
@@ -62,9 +80,14 @@ export class Place {
   pauseMs(fraction: number): number | undefined {
     if (!this.#now || !this.#taken) return undefined
     const { ahead, sinceMs } = this.#now
-    const moved = this.#taken.ahead - ahead
-    const turnMs = moved > 0 ? (sinceMs - this.#taken.atMs) / moved : undefined
-    return turnPauseMs({ ahead, turnMs, hereMs: monotonic(this.#request) - sinceMs }, fraction)
+    return turnPauseMs({ ahead, turnMs: this.#turnMs(), hereMs: monotonic(this.#request) - sinceMs }, fraction)
+  }
+
+  /** How long a turn takes, as far as we have seen; `undefined`: we have not seen one end. */
+  #turnMs(): number | undefined {
+    if (!this.#now || !this.#taken) return undefined
+    const moved = this.#taken.ahead - this.#now.ahead
+    return moved > 0 ? (this.#now.sinceMs - this.#taken.atMs) / moved : undefined
   }
 
   /** For `releaseAll`: nobody is handed a lock whose process is going. */

@@ -119,13 +119,16 @@ export class JointAttempt {
     const { store } = request
     const sinceMs = monotonic(request)
     let held: Held | undefined = first
-    let backOff = startBackOff(first.fence)
+    let backOff = startBackOff({ fence: first.fence, atMs: sinceMs })
     for (let left = this.#leftMs(); held && left > 0; left = this.#leftMs()) {
       const pause = pauseOf(backOff, held.holder, { now: store.now(), fraction: store.runtime.random.fraction() })
       await sleep(store.runtime.timer, Math.min(left, pause.ms))
       if (this.#isOver()) break
+      const askedAtMs = monotonic(request)
       held = await this.#look(request, held)
-      if (held) backOff = backOffFurther(pause.backOff, { fence: held.fence, inVain: false })
+      const answerMs = elapsedMs(request, askedAtMs)
+      const atMs = askedAtMs + answerMs
+      if (held) backOff = backOffFurther(pause.backOff, { fence: held.fence, atMs, answerMs, inVain: false })
     }
     tell(request, 'waited', { durationMs: elapsedMs(request, sinceMs), requests: this.#sent })
     return held === undefined
