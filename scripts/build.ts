@@ -4,12 +4,13 @@
  * is what each other entry point needs besides. Nothing is minified: a stack trace reads as the source does.
  */
 import { spawnSync } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { bundleCommandLine } from './bundle-command-line.ts'
 
 const ROOT = join(import.meta.dirname, '..')
+const SWEEPER = 'infra/constructs/sweeper'
 const outdir = resolve(process.argv[2] ?? join(ROOT, 'dist'))
 
 interface Manifest {
@@ -60,3 +61,5 @@ await build({
   plugins: [oneCore],
 })
 await bundleCommandLine(outdir)
+// A function's code, deployed as it is.
+cpSync(join(ROOT, SWEEPER), join(outdir, SWEEPER), { recursive: true })

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -34,6 +34,8 @@ beforeAll(async () => {
     '@opentelemetry',
     '@smithy',
     '@middy',
+    'aws-cdk-lib',
+    'constructs',
     'undici-types',
     'tslib',
   ]) {
@@ -52,7 +54,7 @@ describe('the published package', () => {
         .filter(Boolean)
         .map((path) => path.split('/')[1]),
     )
-    expect([...tops].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'lib', 'package.json'])
+    expect([...tops].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'infra', 'lib', 'package.json'])
   })
 
   test('publint finds nothing', async () => {
@@ -121,6 +123,19 @@ describe('the published package', () => {
     const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir: folder } })
     expect(outputFiles[0]?.text).not.toMatch(/reentrant|AsyncLocalStorage|retainMs/)
   })
+
+  test('a strongly consistent table, synthesized from the packed files, brings its sweeper along', async () => {
+    const app = `
+      import { App, Stack } from 'aws-cdk-lib/core'
+      import { AlonceTable } from 'alonce/cdk'
+      const app = new App({ outdir: 'cdk.out' })
+      const stack = new Stack(app, 'Stack', { env: { region: 'eu-west-1' } })
+      new AlonceTable(stack, 'Alonce', { regions: { consistency: 'strong', replicas: ['eu-west-2', 'eu-west-3'] } })
+      app.synth()`
+    await run(process.execPath, ['--input-type=module', '-e', app], folder)
+    const assets = readdirSync(join(folder, 'cdk.out')).filter((name) => name.startsWith('asset.'))
+    expect(assets.map((asset) => readdirSync(join(folder, 'cdk.out', asset)))).toEqual([['index.mjs']])
+  }, 60_000)
 
   test('its types compile under TypeScript 5.4', async () => {
     for (const file of ['tsconfig.json', 'handler.ts', 'package.json'])

@@ -8,6 +8,7 @@ const root = join(import.meta.dirname, '../..')
 
 test.each([
   ['the compiler', 'tsc', ['--noEmit']],
+  ['the compiler, of infra/', 'tsc', ['--noEmit', '-p', 'infra']],
   ['the linter and formatter', 'biome', ['check', '--error-on-warnings', '.']],
   ['the search for what nobody uses', 'knip', []],
 ] as const)(
