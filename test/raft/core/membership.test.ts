@@ -134,7 +134,7 @@ describe('one change at a time (thesis §4.1)', () => {
  * two leaders in turn could each commit with a majority of its own, the two having nobody in common. S1 proposes the first
  * change and is cut off; S2 is elected and proposes the second; S1 returns.
  */
-describe('the bug in single-server membership changes, in its three orders', () => {
+describe('the bug in single-server membership changes (thesis §4.1; found in 2015), in its three orders', () => {
   const orders: readonly { readonly name: string; readonly first: Change; readonly second: Change }[] = [
     { name: 'add and remove', first: ['add-voter', 5], second: ['remove', 1] },
     { name: 'add and add', first: ['add-voter', 5], second: ['add-voter', 6] },
