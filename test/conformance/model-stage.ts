@@ -120,9 +120,9 @@ export class ModelStage {
         this.#sent = this.#sent.map((sent) => ({ ...sent, ghost: undefined }))
         return
       case 'ghost':
-        return this.#deliver(this.#sent.filter((sent) => sent.ghost).at(-1 - move.back))
+        return this.#deliver(chosen(this.#sent.filter(({ ghost }) => ghost), move.back))
       case 'again': {
-        const sent = this.#sent.at(-1 - move.back)
+        const sent = chosen(this.#sent, move.back)
         return sent && this.#send({ ...sent, ghost: undefined }, 'none', true)
       }
       case 'act':
@@ -325,6 +325,9 @@ export class ModelStage {
     }
   }
 }
+
+/** Counted back from the last, round and round: so that there is one as soon as there is any. */
+const chosen = <T>(all: readonly T[], back: number): T | undefined => all.at(-1 - (back % all.length))
 
 const isTransaction = (command: Command): command is TokenCompletion =>
   command.type === 'once.complete' && command.token !== undefined
