@@ -92,6 +92,18 @@ describe.skipIf(dynamodbMissing)(`several locks in one transaction of DynamoDB (
     expect(a.wire.sent).toEqual(['acquire-all', 'acquire-all'])
   })
 
+  test('V2 a share’s fence is larger than the last as well', async () => {
+    const { world, shared, started, record } = await stage()
+    const a = await started()
+    const future = world.now + HOUR
+    const pool = { h: { M: {} }, hf: { M: {} }, w: { N: '0' }, q: { L: [] }, qm: { M: {} } }
+    await shared.plant(x, { sv: { N: '1' }, f: { N: String(future) }, v: { N: '7' }, ttl: { N: '9999999999' }, ...pool })
+    const shares = pair('A').map((command) => ({ ...command, share: { weight: 1 } }))
+    const answer = await a.store.acquireAll?.(shares)
+    expect(answer).toMatchObject({ outcome: 'acquired', grants: [{ fence: future + 1 }, {}] })
+    expect((await record(x))?.pool?.members).toMatchObject({ A0: { fence: future + 1 } })
+  })
+
   test('V2 a process that is granted the same locks again and again needs no second request for it', async () => {
     const { world, started } = await stage()
     const a = await started()
