@@ -155,8 +155,8 @@ export class SimulatedDisk implements Disk {
   #file(name: string, inode: Inode): DiskFile {
     return {
       size: () => this.#run('size', name, () => inode.bytes.length),
-      read: (offset, bytes) => this.#run('read', name, () => Uint8Array.from(inode.bytes.subarray(offset, offset + bytes))),
-      writeDurably: (offset, bytes) => this.#write({ name, inode, offset, bytes: Uint8Array.from(bytes), operation: 'write' }),
+      read: (offset, bytes) => this.#run('read', name, () => new Uint8Array(inode.bytes.subarray(offset, offset + bytes))),
+      writeDurably: (offset, bytes) => this.#write({ name, inode, offset, bytes: new Uint8Array(bytes), operation: 'write' }),
       preallocate: (bytes) => this.#write({ name, inode, offset: 0, bytes: new Uint8Array(bytes), operation: 'preallocate' }),
       sync: () => this.#run('sync', name, () => (this.#lies ? undefined : inode.sync()), { onFault: () => inode.failSync() }),
       close: () => Promise.resolve(),
@@ -165,7 +165,8 @@ export class SimulatedDisk implements Disk {
 
   /** In the kernel at once, on the disk when the operation ends: a crash in between finds it half done. */
   async #write({ name, inode, offset, bytes, operation }: WriteRequest): Promise<void> {
-    const room = this.capacityBytes - this.#usedBytes()
+    const { capacityBytes } = this
+    const room = capacityBytes === Number.POSITIVE_INFINITY ? capacityBytes : capacityBytes - this.#usedBytes()
     const growth = Math.max(0, offset + bytes.length - inode.bytes.length)
     const fits = growth <= room ? bytes : bytes.subarray(0, Math.max(0, bytes.length - (growth - Math.max(0, room))))
     let write: Write | undefined
@@ -265,13 +266,13 @@ class Inode {
   #pending: Write[]
 
   constructor(bytes: Uint8Array, durable: Uint8Array, pending: readonly Write[] = []) {
-    this.bytes = Uint8Array.from(bytes)
-    this.#durable = Uint8Array.from(durable)
+    this.bytes = new Uint8Array(bytes)
+    this.#durable = new Uint8Array(durable)
     this.#pending = pending.map((write) => ({ ...write }))
   }
 
   write(offset: number, bytes: Uint8Array): Write {
-    const before = Uint8Array.from(this.bytes.subarray(offset, offset + bytes.length))
+    const before = new Uint8Array(this.bytes.subarray(offset, offset + bytes.length))
     const write: Write = { offset, bytes, before, inFlight: true, failed: false }
     this.bytes = overlaid(this.bytes, offset, bytes)
     this.#pending.push(write)
@@ -299,7 +300,7 @@ class Inode {
   }
 
   afterPowerCut(random: () => number): Inode {
-    let durable: Uint8Array = Uint8Array.from(this.#durable)
+    let durable: Uint8Array = new Uint8Array(this.#durable)
     for (const { offset, bytes } of this.#pending)
       for (const part of tornParts(offset, bytes, random)) durable = overlaid(durable, part.offset, part.bytes)
     return new Inode(durable, durable)
@@ -307,7 +308,7 @@ class Inode {
 
   /** The kernel lives on: only a write that was on its way may have got no further than some byte. */
   afterKill(random: () => number): Inode {
-    let bytes: Uint8Array = Uint8Array.from(this.bytes)
+    let bytes: Uint8Array = new Uint8Array(this.bytes)
     const pending: Write[] = []
     for (const write of this.#pending) {
       if (!write.inFlight) {

@@ -174,7 +174,13 @@ export class Host {
   }
 
   receive(message: PeerMessage): void {
-    this.call((node) => node.receive(message))
+    const { node } = this
+    if (!node || !this.isUp) return
+    if (this.#world.scheduler.now < this.pausedUntil) this.call((later) => later.receive(message))
+    else {
+      node.receive(message)
+      this.#world.stepped(this)
+    }
   }
 
   /** Something arrives from outside. False if nobody is there. */

@@ -106,7 +106,10 @@ export class Operator {
         this.#change(fault)
         // Often a second one follows before the first is done; perhaps of another leader.
         if (fault.whom % 2 === 0)
-          scheduler.after(this.#chance.fraction() ** 2 * 150, () => this.#world.isCalm || this.#change({ ...fault, draw: 1 - fault.draw }))
+          scheduler.after(
+            this.#chance.fraction() ** 2 * 150,
+            () => this.#world.isCalm || this.#change({ ...fault, draw: 1 - fault.draw }),
+          )
         break
       case 'wall-clock':
         host.wallJump += (fault.draw - 0.5) * 1e9
@@ -143,7 +146,7 @@ export class Operator {
     })
     if (profile.changes) this.#change(fault)
     scheduler.after(draw * 60, () => {
-      for (const other of hosts) network.cut(other.id, host.id)
+      if (!this.#world.isCalm) for (const other of hosts) network.cut(other.id, host.id)
     })
     scheduler.after(draw * 60 + 15 + this.#chance.below(50), () => {
       for (const other of hosts) network.mend(other.id, host.id)
@@ -159,12 +162,12 @@ export class Operator {
       host.slowness = 1
     })
     scheduler.after(5 + this.#chance.below(40), () => {
-      network.hushedBut = host === leader ? 0 : host.id
+      if (!this.#world.isCalm) network.hushedBut = host === leader ? 0 : host.id
     })
     scheduler.after(30 + this.#chance.below(60), () => {
-      if (this.#world.isCalm) return
       network.hushedBut = undefined
-      this.#isolate(leader, { lastsMs: profile.electionTicks * TICK_MS * this.#chance.between(1.2, 2.5), draw: 0.5 })
+      if (!this.#world.isCalm)
+        this.#isolate(leader, { lastsMs: profile.electionTicks * TICK_MS * this.#chance.between(1.2, 2.5), draw: 0.5 })
     })
   }
 

@@ -65,8 +65,8 @@ function general(theme: Theme, chance: Chance): Profile {
     founders: chance.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 7]),
     clients: 2 + chance.below(3),
     keys: 1 + chance.below(2),
-    horizonMs: 800 + chance.below(1200),
-    faults: chance.happens(0.05) ? 0 : 2 + chance.below(16),
+    horizonMs: 500 + chance.below(900),
+    faults: chance.happens(0.05) ? 0 : 2 + chance.below(11),
     loss: chance.happens(0.4) ? 0 : chance.fraction() * 0.08,
     repeats: chance.happens(0.4) ? 0 : chance.fraction() * 0.08,
     delayMs: chance.between(0.1, 3),
@@ -91,7 +91,7 @@ function general(theme: Theme, chance: Chance): Profile {
 
 /** What a theme has otherwise. */
 function particular(theme: Theme, chance: Chance): Partial<Profile> {
-  const often = { faults: 10 + chance.below(20) }
+  const often = { faults: 8 + chance.below(14) }
   switch (theme) {
     case 'all':
       return {}
@@ -223,8 +223,36 @@ const OFTEN: Readonly<Record<Theme, readonly FaultKind[]>> = {
   tails: ['hush', 'hush', 'hush', 'crash-leader', 'isolate-leader', 'isolate-leader', 'pause-leader', 'transfer', 'cut', 'eio'],
   reads: ['flaky', 'flaky', 'flaky', 'crash-leader', 'isolate-leader', 'pause-leader', 'hush', 'transfer'],
   members: ['change', 'change', 'change', 'change', 'crash-leader', 'isolate-leader', 'hush', 'hush', 'crash', 'transfer'],
-  snapshots: ['busy', 'busy', 'busy', 'busy', 'isolate', 'cut', 'crash', 'change', 'change', 'pause', 'loss', 'split', 'slow-disk'],
-  storage: ['stall', 'stall', 'stall', 'slow-disk', 'slow-disk', 'hush', 'isolate-leader', 'crash-leader', 'crash', 'transfer', 'split', 'eio', 'enospc'],
+  snapshots: [
+    'busy',
+    'busy',
+    'busy',
+    'busy',
+    'isolate',
+    'cut',
+    'crash',
+    'change',
+    'change',
+    'pause',
+    'loss',
+    'split',
+    'slow-disk',
+  ],
+  storage: [
+    'stall',
+    'stall',
+    'stall',
+    'slow-disk',
+    'slow-disk',
+    'hush',
+    'isolate-leader',
+    'crash-leader',
+    'crash',
+    'transfer',
+    'split',
+    'eio',
+    'enospc',
+  ],
 }
 
 export function faultsOf(seed: number, profile: Profile): readonly Fault[] {

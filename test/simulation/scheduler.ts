@@ -15,15 +15,35 @@ export class Scheduler {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY
   }
 
-  /** Runs one task, and all that follows from it without time passing. */
-  async step(): Promise<void> {
+  /**
+   * Runs task after task, each with all that follows from it without time passing, until `isOver` says so after one of them.
+   * What a task throws ends it.
+   */
+  run(isOver: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const step = (): void => {
+        try {
+          if (isOver()) resolve()
+          else {
+            this.#runNext()
+            // Until nothing is left in the promise queue: then it is the ticks' turn. Nothing in the world waits for anything else.
+            queueMicrotask(drained)
+          }
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const drained = (): void => nextTick(step)
+      drained()
+    })
+  }
+
+  #runNext(): void {
     const task = this.#pop()
     if (!task) return
     this.now = task.at
     this.ran++
     task.run()
-    // Until nothing is left in the promise queue: then it is the ticks' turn. Nothing in the world waits for anything else.
-    await new Promise<void>(nextTick)
   }
 
   #push(task: Task): void {

@@ -255,19 +255,21 @@ export class World {
   }
 
   async #until(ms: number, isDone: () => boolean): Promise<boolean> {
-    while (!this.#problem && this.scheduler.next <= ms) {
-      try {
-        await this.scheduler.step()
-      } catch (error) {
-        this.#guard(() => {
-          throw error
-        })
-      }
+    let isEnded = false
+    const isOver = (): boolean => {
       for (const host of this.#stepped) this.#guard(() => this.#check(host))
       this.#stepped.clear()
-      if (isDone()) return true
+      isEnded = isDone()
+      return isEnded || this.#problem !== undefined || this.scheduler.next > ms
     }
-    return false
+    try {
+      await this.scheduler.run(isOver)
+    } catch (error) {
+      this.#guard(() => {
+        throw error
+      })
+    }
+    return isEnded && this.#problem === undefined
   }
 
   /** Faults off: within a time in which it has to, the group leads, agrees, serves, and lets go of what nobody renews. */
@@ -277,7 +279,10 @@ export class World {
     this.#operator.calm()
     this.#upgrade()
     const end = this.scheduler.now + SETTLE_MS
-    const converged = await this.#until(end, () => this.#hasConverged())
+    const converged = await this.#until(
+      end,
+      this.#nowAndThen(() => this.#hasConverged()),
+    )
     this.#guard(() => demand(converged, () => `it does not converge within ${SETTLE_MS} ms: ${this.#describe()}`))
     if (this.#problem) return
     this.log('converged')
@@ -337,10 +342,28 @@ export class World {
     return served
   }
 
+  /** Of the latest term, if several think so. */
   leader(): Host | undefined {
-    const term = (host: Host): number => host.node?.status().term ?? 0
-    const leaders = this.hosts.filter(({ isUp, node }) => isUp && node?.status().role === 'leader')
-    return leaders.sort((a, b) => term(b) - term(a))[0]
+    let found: Host | undefined
+    let latest = 0
+    for (const host of this.hosts) {
+      const status = host.isUp ? host.node?.status() : undefined
+      if (status?.role !== 'leader' || status.term <= latest) continue
+      found = host
+      latest = status.term
+    }
+    return found
+  }
+
+  /** Asked after every step, it would take most of the time. */
+  #nowAndThen(ask: () => boolean): () => boolean {
+    let next = 0
+    return () => {
+      const { now } = this.scheduler
+      if (now < next) return false
+      next = now + 2
+      return ask()
+    }
   }
 
   #hasConverged(): boolean {

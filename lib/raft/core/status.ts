@@ -31,17 +31,23 @@ export interface ProgressStatus {
 }
 
 export function statusOf(raft: RaftState): RaftStatus {
+  const { id, term, vote, lead, role, log, members, transferee } = raft
   return {
-    id: raft.id,
-    ...raft.hardState,
-    ...raft.softState,
-    applied: raft.log.applied,
-    lastIndex: raft.log.lastIndex,
-    configuration: raft.members.configuration,
-    transferee: raft.transferee,
-    progress: raft.role === 'leader' ? raft.members.progress.map(progressStatus) : [],
+    id,
+    term,
+    vote,
+    commit: log.committed,
+    lead,
+    role,
+    applied: log.applied,
+    lastIndex: log.lastIndex,
+    configuration: members.configuration,
+    transferee,
+    progress: role === 'leader' ? members.progress.map(progressStatus) : NO_PROGRESS,
   }
 }
+
+const NO_PROGRESS: readonly ProgressStatus[] = Object.freeze([])
 
 export const progressStatus = (progress: Progress): ProgressStatus => ({
   id: progress.id,
