@@ -40,8 +40,8 @@ const CAP_IN_ANSWERS = 70
 const SLOW_ANSWER_MS = 100
 const FRESH_MS = 20
 const RECENT = 8
-/** Grants that come 10 % more slowly than on average halve the pause. */
-const HASTE = 6
+/** Grants that come 9 % more slowly than on average halve the pause. */
+const HASTE = 8
 
 export const startCrowd = (sight: Sight): Crowd => ({ first: sight, recent: [sight], quickestMs: Number.POSITIVE_INFINITY })
 

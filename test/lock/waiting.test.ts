@@ -46,7 +46,7 @@ describe('the back-off', () => {
 
   test('of one who sees others win grows with their number, to some turns of theirs', () => {
     expect(grants(3, 500).capMs).toBe(250 + 3 * 70)
-    expect(grants(14, 500).capMs).toBe(250 + 14 * 70)
+    expect(grants(10, 500).capMs).toBe(250 + 10 * 70)
     expect(grants(90, 500).capMs).toBe(2.5 * 500)
     expect(grants(90, 5000).capMs).toBe(2000)
   })
@@ -66,9 +66,9 @@ describe('the back-off', () => {
         { ...start, crowd },
       ).capMs
     expect(later(500)).toBe(1250)
-    expect(later(400)).toBeGreaterThan(1200)
-    expect(later(560)).toBeGreaterThan(600)
-    expect(later(560)).toBeLessThan(800)
+    expect(later(450)).toBeGreaterThan(1200)
+    expect(later(550)).toBeGreaterThan(550)
+    expect(later(550)).toBeLessThan(700)
     expect(later(1000)).toBe(250)
   })
 

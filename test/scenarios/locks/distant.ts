@@ -12,12 +12,24 @@ export const overriding = (store: Store, replaced: Partial<Store>): Store => ({
   ...replaced,
 })
 
+/** Now and then nothing gets through: for the first `forMs` of every `everyMs`. */
+export interface Stills {
+  readonly forMs: number
+  readonly everyMs: number
+}
+
 /** `store` at the end of a line that takes `ms` each way. */
-export function distant(store: Store, ms: number): Store {
+export function distant(store: Store, ms: number, { forMs, everyMs }: Stills = { forMs: 0, everyMs: 1 }): Store {
+  const { clock, timer } = store.runtime
+  const pass = async (): Promise<void> => {
+    await sleep(timer, ms)
+    const intoMs = clock.wall() % everyMs
+    if (intoMs < forMs) await sleep(timer, forMs - intoMs)
+  }
   const travel = async <T>(send: () => Promise<T>): Promise<T> => {
-    await sleep(store.runtime.timer, ms)
+    await pass()
     const answer = await send()
-    await sleep(store.runtime.timer, ms)
+    await pass()
     return answer
   }
   return overriding(store, {
