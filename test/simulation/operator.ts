@@ -136,20 +136,27 @@ export class Operator {
     scheduler.after(10 + this.#chance.below(50), () => this.#flicker(host, fault, times - 1))
   }
 
-  /** Slow to apply, and cut off for a little while: what it has still to apply is in the snapshot that it is sent. */
+  /**
+   * Slow to apply, and cut off for a little while, then with a slow disk: what it has still to apply is in the snapshot that it
+   * is sent, and it goes on applying while that is written.
+   */
   #keepBusy(host: Host, fault: Fault): void {
     const { hosts, network, scheduler, profile } = this.#world
     const { draw, lastsMs } = fault
+    const cutAt = draw * 60
+    const mendAt = cutAt + 15 + this.#chance.below(50)
     host.busyMs = 5 + draw * 40
-    scheduler.after(150 + lastsMs, () => {
-      host.busyMs = 0
-    })
-    if (profile.changes) this.#change(fault)
-    scheduler.after(draw * 60, () => {
+    if (profile.changes) this.#change({ ...fault, draw: fault.whom % 3 === 0 ? draw : 0.9 })
+    scheduler.after(cutAt, () => {
       if (!this.#world.isCalm) for (const other of hosts) network.cut(other.id, host.id)
     })
-    scheduler.after(draw * 60 + 15 + this.#chance.below(50), () => {
+    scheduler.after(mendAt, () => {
       for (const other of hosts) network.mend(other.id, host.id)
+      if (!this.#world.isCalm && fault.who % 2 === 0) host.slowness = (5 + draw * 20) / profile.diskMs
+    })
+    scheduler.after(150 + mendAt + lastsMs, () => {
+      host.busyMs = 0
+      host.slowness = 1
     })
   }
 
