@@ -29,8 +29,11 @@ export class Child {
   constructor(options: ChildOptions) {
     this.#options = options
     const { command, args, env } = options
+    // The guard first: it can't be too late then.
+    this.#guard = WINDOWS ? undefined : startGuard(options.graceMs)
     this.#process = spawn(command, args, { stdio: 'inherit', env, detached: !WINDOWS, windowsHide: true })
-    this.#guard = WINDOWS || this.#process.pid === undefined ? undefined : guardOf(this.#process.pid, options.graceMs)
+    if (this.#process.pid === undefined) this.#guard?.stdin?.end()
+    else this.#guard?.stdin?.write(`${this.#process.pid}\n`)
     this.#ended = new Promise((resolve) => {
       this.#process.once('error', (error: NodeJS.ErrnoException) => {
         if (this.#process.pid === undefined) resolve(error.code === 'ENOENT' ? STATUS.notFound : STATUS.notExecutable)
@@ -78,12 +81,12 @@ export class Child {
   }
 }
 
-/** Waits for a line on its input. When the input ends without one, we were killed, and nobody renews the lock any more. */
-const GUARD = 'read line || { kill -s TERM -- -"$1"; sleep "$2"; kill -s KILL -- -"$1"; }'
+/** Is told whom to watch over, then waits. When its input ends without another line, we were killed, and nobody renews the lock. */
+const GUARD = 'read group || exit; read line || { kill -s TERM -- -"$group"; sleep "$1"; kill -s KILL -- -"$group"; }'
 
 /** A shell that outlives us: we can't catch SIGKILL, and the command must not go on without its lock. */
-function guardOf(pid: number, graceMs: number): ChildProcess {
-  const args = ['-c', GUARD, 'alonce-guard', String(pid), String(Math.ceil(graceMs / 1000))]
+function startGuard(graceMs: number): ChildProcess {
+  const args = ['-c', GUARD, 'alonce-guard', String(Math.ceil(graceMs / 1000))]
   const guard = spawn('/bin/sh', args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
   // Without a shell there is no guard. The fence still is.
   guard.once('error', () => undefined)

@@ -86,9 +86,9 @@ interface Work {
 async function runUnder(session: Session, lock: Lock, { job, store }: Work): Promise<number> {
   const { command, args, options } = job
   const env = { ...session.surroundings.env, ALONCE_LOCK: lock.name, ALONCE_FENCE: String(lock.fence) }
-  const child = new Child({ command, args, env, graceMs: options.grace, runtime: store.runtime })
-  // Until the lock is released: a signal in between must not end us with it.
+  // From before the command runs until the lock is released: a signal must end neither without the other.
   const done = session.surroundings.onSignals(STOP_SIGNALS, (signal) => child.stop(signal))
+  const child = new Child({ command, args, env, graceMs: options.grace, runtime: store.runtime })
   const onLoss = (): void => {
     session.note(`${lock.signal.reason.message} The command is being stopped.`)
     child.stop('SIGTERM')
