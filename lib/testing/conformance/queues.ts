@@ -37,6 +37,35 @@ export const queueCases: readonly Case[] = [
     },
   },
   {
+    title: 'L13 of twenty who see at once that it is free, one has it and the others queue',
+    run: async (t) => {
+      const commands = Array.from({ length: 20 }, (_, index) => waiting(t, `owner-${index}`, { hint: 'free' }))
+      const replies = await t.wait(Promise.all(commands.map((command, index) => (index % 2 ? t.a : t.b).store.execute(command))))
+      const outcomes = replies.map((reply) => (reply.outcome === 'queued' ? reply.place : reply.outcome))
+      assert.deepEqual(
+        outcomes.filter((outcome) => typeof outcome === 'number').sort((x, y) => x - y),
+        Array.from({ length: 19 }, (_, index) => index),
+      )
+      assert.equal(outcomes.filter((outcome) => outcome === 'acquired').length, 1)
+      assert.equal((await lockOf(t)).queue?.length, 19)
+    },
+  },
+  {
+    title: 'L13 what a look has shown may be over, and decides nothing',
+    run: async (t) => {
+      await granted(t, waiting(t, 'A', { hint: 'queue' }))
+      assert.deepEqual((await lockOf(t)).queue, [])
+      assert.equal((await queued(t, 'B', { hint: 'free' })).place, 0)
+      assert.equal((await queued(t, 'C', { hint: 'queue' })).place, 1)
+      await t.refused(t.lock, [
+        [waiting(t, 'A', { hint: 'queue' }), 'acquired', AGAIN],
+        [waiting(t, 'B', { hint: 'free' }), 'queued', AGAIN],
+      ])
+      for (const owner of ['A', 'B', 'C']) await t.send(handOver(t, owner))
+      await granted(t, waiting(t, 'D', { hint: 'queue' }))
+    },
+  },
+  {
     title: 'V3 sent again a place is taken once, and sent by whom the lock was handed over to it is its grant',
     run: async (t) => {
       await t.held('A')
