@@ -2,22 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { bundling, entryOf, type FunctionName } from '../../infra/stacks/bundling.ts'
 
-const FUNCTIONS = join(import.meta.dirname, '../../functions')
-/** What is not ESM in the AWS SDK asks for it. */
-const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
+export { entryOf }
 
 export interface TaskRoot {
   readonly folder: string
   remove(): void
 }
 
-export type FunctionName = 'payments' | 'orders' | 'settlement'
-
 /** A function of ours as it would be uploaded. */
 export const bundleFunction = (name: FunctionName): Promise<TaskRoot> => bundleEntry(entryOf(name), name)
-
-export const entryOf = (name: FunctionName): string => join(FUNCTIONS, name, 'index.ts')
 
 /**
  * One bundle with all that it needs, in a folder with nothing else.
@@ -28,17 +23,8 @@ export async function bundleEntry(entry: string, name: string, logLevel: 'error'
   const folder = mkdtempSync(join(tmpdir(), `alonce-${name}-`))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   try {
-    await build({
-      entryPoints: [entry],
-      outfile: join(folder, 'index.mjs'),
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node24',
-      conditions: ['@alonce/source'],
-      banner: { js: REQUIRE },
-      logLevel,
-    })
+    // Bundled as for Lambda, with the SDK that is Lambda's own there.
+    await build({ ...bundling(entry, folder), external: [], logLevel })
   } catch (error) {
     remove()
     throw error

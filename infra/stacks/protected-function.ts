@@ -4,7 +4,8 @@ import { type Duration, Validations } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import type { AlonceTableAccess } from '../constructs/index.ts'
 import { LogRole } from '../constructs/log-role.ts'
-import { type FunctionName, functionCode } from './function-code.ts'
+import type { FunctionName } from './bundling.ts'
+import { functionCode } from './function-code.ts'
 
 /** The namespace of the functions' metrics in CloudWatch. */
 export const METRICS_NAMESPACE = 'Alonce'

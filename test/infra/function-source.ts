@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { bundling } from '../../infra/stacks/function-code.ts'
+import { bundling, entryOf, type FunctionName } from '../../infra/stacks/bundling.ts'
 import { ROOT } from './synthesis.ts'
 
-export const FUNCTIONS = ['payments', 'orders', 'settlement'] as const
+export const FUNCTIONS = ['payments', 'orders', 'settlement'] as const satisfies FunctionName[]
 
 /** What a function reads, as its own source says. */
 export interface ReadByFunction {
@@ -19,7 +19,7 @@ export interface ReadByFunction {
 
 /** Found in the files of `functions/` that its bundle is made of. */
 export async function readByFunction(name: (typeof FUNCTIONS)[number]): Promise<ReadByFunction> {
-  const options = bundling(name, join(ROOT, 'unwritten'))
+  const options = bundling(entryOf(name), join(ROOT, 'unwritten'))
   const { metafile } = await build({ ...options, metafile: true, write: false })
   const inputs = Object.keys(metafile?.inputs ?? {}).filter((path) => path.startsWith('functions/'))
   const sources = inputs.map((path) => readFileSync(join(ROOT, path), 'utf8'))
