@@ -61,12 +61,12 @@ interface Node {
 }
 
 const lib = join(import.meta.dirname, '../lib')
-const sources = readdirSync(lib, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts'))
-  .map((path) => read(join(lib, path)))
-const functions = sources.flatMap((source) => source.functions.map((shape) => ({ ...shape, path: source.path })))
+const sources = sourcesIn(lib)
 
-describe('house numbers', () => {
+describe.each(['lib', 'infra'])('house numbers of %s/', (folder) => {
+  const sources = sourcesIn(join(lib, '..', folder))
+  const functions = sources.flatMap((source) => source.functions.map((shape) => ({ ...shape, path: source.path })))
+
   test('files: half have at most 120 lines, 95 % at most 300, none more than 400', () => {
     const lines = sources.map((source) => source.lines)
     expect(lines.length).toBeGreaterThan(10)
@@ -87,14 +87,14 @@ describe('house numbers', () => {
     expect(functions.filter((shape) => shape.parameters > MAX_PARAMETERS)).toEqual([])
   })
 
-  test('store.ts, the one idea, stays within sight', () => {
-    const code = sources.find((source) => source.path === 'store/store.ts')?.text.split('\n') ?? []
-    expect(code.filter((line) => line.trim() !== '' && !/^\s*(\/?\*|\/\/)/.test(line)).length).toBeLessThan(80)
-  })
-
   test('no file is named after nothing', () => {
     expect(sources.map((source) => source.path).filter((path) => BAD_NAMES.test(path))).toEqual([])
   })
+})
+
+test('store.ts, the one idea, stays within sight', () => {
+  const code = sources.find((source) => source.path === 'store/store.ts')?.text.split('\n') ?? []
+  expect(code.filter((line) => line.trim() !== '' && !/^\s*(\/?\*|\/\/)/.test(line)).length).toBeLessThan(80)
 })
 
 describe('imports go one way', () => {
@@ -174,7 +174,13 @@ function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? 0
 }
 
-function read(file: string): Source {
+function sourcesIn(folder: string): readonly Source[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => read(join(folder, path), folder))
+}
+
+function read(file: string, folder: string): Source {
   const text = readFileSync(file, 'utf8')
   const found: FunctionShape[] = []
   visit(parseAst(text, { lang: 'ts' }, file) as unknown as Node, (node) => {
@@ -186,9 +192,9 @@ function read(file: string): Source {
     })
   })
   const imports = [...text.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map((match) =>
-    relative(lib, join(file, '..', match[1] ?? '')),
+    relative(folder, join(file, '..', match[1] ?? '')),
   )
-  return { path: relative(lib, file), text, lines: text.trimEnd().split('\n').length, functions: found, imports }
+  return { path: relative(folder, file), text, lines: text.trimEnd().split('\n').length, functions: found, imports }
 }
 
 function parametersOf(node: Node): number {

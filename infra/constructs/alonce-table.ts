@@ -36,7 +36,8 @@ export interface AlonceTableProps {
   readonly regions?: Regions | undefined
 }
 
-export interface ImportOptions {
+export interface AlonceTableAttributes {
+  readonly tableArn: string
   /** The table's customer-managed key, for the grants. */
   readonly encryptionKey?: IKey | undefined
   /** For a strongly consistent global table: it has no transactions and no TTL. Default: false. */
@@ -84,14 +85,18 @@ export class AlonceTable extends AlonceTableAccess {
   }
 
   /** A table of another stack's, in this account and region. */
-  static fromTableName(scope: Construct, id: string, tableName: string, options: ImportOptions = {}): AlonceTableAccess {
-    const tableArn = Stack.of(scope).formatArn({ service: 'dynamodb', resource: 'table', resourceName: tableName })
-    return AlonceTable.fromTableArn(scope, id, tableArn, options)
+  static fromTableName(scope: Construct, id: string, tableName: string): AlonceTableAccess {
+    return AlonceTable.fromTableArn(scope, id, arnOf(scope, tableName))
   }
 
   /** @throws AlonceError `CONFIG_INVALID` */
-  static fromTableArn(scope: Construct, id: string, tableArn: string, options: ImportOptions = {}): AlonceTableAccess {
-    return new ImportedTable(scope, id, { ...options, tableArn })
+  static fromTableArn(scope: Construct, id: string, tableArn: string): AlonceTableAccess {
+    return AlonceTable.fromTableAttributes(scope, id, { tableArn })
+  }
+
+  /** @throws AlonceError `CONFIG_INVALID` */
+  static fromTableAttributes(scope: Construct, id: string, attributes: AlonceTableAttributes): AlonceTableAccess {
+    return new ImportedTable(scope, id, attributes)
   }
 
   #annotate(regions: Regions | undefined): void {
@@ -111,9 +116,8 @@ class ImportedTable extends AlonceTableAccess {
   readonly encryptionKey: IKey | undefined
   readonly unavailable: readonly Unavailable[]
 
-  constructor(scope: Construct, id: string, { tableArn, ...options }: ImportOptions & { readonly tableArn: string }) {
+  constructor(scope: Construct, id: string, { tableArn, encryptionKey, stronglyConsistent }: AlonceTableAttributes) {
     super(scope, id)
-    const { encryptionKey, stronglyConsistent } = options
     if (!Token.isUnresolved(tableArn) && !/^arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/[\w.-]{3,255}$/.test(tableArn)) {
       throw configInvalid('tableArn', "must be a table's: arn:aws:dynamodb:<region>:<account>:table/<name>.")
     }
@@ -122,6 +126,9 @@ class ImportedTable extends AlonceTableAccess {
     this.unavailable = stronglyConsistent ? STRONG_LACKS : []
   }
 }
+
+const arnOf = (scope: Construct, tableName: string): string =>
+  Stack.of(scope).formatArn({ service: 'dynamodb', resource: 'table', resourceName: tableName })
 
 function tableOptions(props: AlonceTableProps): Partial<TablePropsV2> {
   const { tableName, maxReadRequestUnits, maxWriteRequestUnits } = props

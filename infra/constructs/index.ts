@@ -1,7 +1,7 @@
 export { AlonceAlarms, type AlonceAlarmsProps } from './alonce-alarms.ts'
 export { AlonceDashboard, type AlonceDashboardProps } from './alonce-dashboard.ts'
 export { AlonceEvents, type EventMetricOptions, type EventSource } from './alonce-events.ts'
-export { AlonceTable, type AlonceTableProps, type ImportOptions } from './alonce-table.ts'
+export { AlonceTable, type AlonceTableAttributes, type AlonceTableProps } from './alonce-table.ts'
 export {
   type AlarmOptions,
   AlonceTableAccess,

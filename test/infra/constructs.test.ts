@@ -126,7 +126,7 @@ describe('AlonceTable', () => {
     AlonceTable.fromTableName(stack, 'ByName', 'alonce').grantUse(role)
     const encryptionKey = Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:eu-north-1:999999999999:key/k')
     const tableArn = 'arn:aws:dynamodb:eu-north-1:999999999999:table/far'
-    const far = AlonceTable.fromTableArn(stack, 'ByArn', tableArn, { encryptionKey, stronglyConsistent: true })
+    const far = AlonceTable.fromTableAttributes(stack, 'ByArn', { tableArn, encryptionKey, stronglyConsistent: true })
     far.grantUse(role)
     expect(far.tableName).toBe('far')
     const use = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem']
