@@ -176,17 +176,19 @@ export class Cluster {
 
   async run(ms: number): Promise<void> {
     const end = this.scheduler.now + ms
-    while (this.scheduler.next <= end) await this.scheduler.step()
+    await this.scheduler.run(() => this.scheduler.next > end)
     this.scheduler.now = end
   }
 
   /** Within ten seconds. */
   async until(what: string, holds: () => boolean): Promise<void> {
     const end = this.scheduler.now + 10_000
-    while (!holds()) {
-      if (this.scheduler.next > end) throw new Error(`It did not come to pass within ten seconds: ${what}`)
-      await this.scheduler.step()
-    }
+    let isSo = false
+    await this.scheduler.run(() => {
+      isSo = holds()
+      return isSo || this.scheduler.next > end
+    })
+    if (!isSo) throw new Error(`It did not come to pass within ten seconds: ${what}`)
   }
 
   /** Who leads, of those who are `among` (all by default). */
