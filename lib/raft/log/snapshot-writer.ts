@@ -49,8 +49,21 @@ async function writeParts(
   await file.writeDurably(at, encodeEnd(chunks, total, sum))
 }
 
+/** As large as they may be, whatever comes: a durable write for each record would take minutes. */
 async function* pieces(slices: Slices, most: number): AsyncGenerator<Uint8Array, void, void> {
+  let gathered: Uint8Array[] = []
+  let bytes = 0
   for await (const slice of slices) {
-    for (let at = 0; at < slice.length; at += most) yield slice.subarray(at, at + most)
+    for (let at = 0; at < slice.length; ) {
+      const part = slice.subarray(at, at + most - bytes)
+      gathered.push(part)
+      bytes += part.length
+      at += part.length
+      if (bytes < most) continue
+      yield gathered.length === 1 ? part : Buffer.concat(gathered, bytes)
+      gathered = []
+      bytes = 0
+    }
   }
+  if (bytes > 0) yield Buffer.concat(gathered, bytes)
 }

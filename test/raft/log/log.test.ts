@@ -204,6 +204,38 @@ describe('snapshots', () => {
   })
 })
 
+describe('the slices of a snapshot', () => {
+  const written = async (pieces: readonly Uint8Array[]): Promise<{ readonly writes: number; readonly bytes: Buffer }> => {
+    const disk = new SimulatedDisk()
+    const log = await openLog(disk, identity, { ...small, sliceBytes: 1000 })
+    await log.append({ entries: entries(1, 3), hardState: hardState(1, 1, 3) })
+    const before = disk.counts.get('write') ?? 0
+    await log.createSnapshot(meta(3), pieces)
+    const kept: Uint8Array[] = []
+    for await (const chunk of log.readSnapshot()) kept.push(chunk)
+    return { writes: (disk.counts.get('write') ?? 0) - before, bytes: Buffer.concat(kept) }
+  }
+
+  test('small pieces share one durable write: a thousand records are not a thousand writes', async () => {
+    const pieces = Array.from({ length: 1000 }, (_, place) => Buffer.alloc(10, place))
+    const { writes, bytes } = await written(pieces)
+    // The head, ten slices, the end.
+    expect(writes).toBe(12)
+    expect(bytes).toEqual(Buffer.concat(pieces))
+  })
+
+  test('a large piece is cut: none is larger than it may be, wherever pieces end', async () => {
+    const pieces = [3, 2500, 1, 996, 1000, 4].map((length, place) => Buffer.alloc(length, place + 1))
+    const { writes, bytes } = await written(pieces)
+    expect(writes).toBe(2 + Math.ceil(4504 / 1000))
+    expect(bytes).toEqual(Buffer.concat(pieces))
+  })
+
+  test('one without a byte has none', async () => {
+    expect(await written([])).toEqual({ writes: 2, bytes: Buffer.alloc(0) })
+  })
+})
+
 describe('a snapshot from the leader (Raft, Figure 13)', () => {
   test('replaces a log that does not have its last entry, hard state and entries with it', async () => {
     const disk = new SimulatedDisk()
