@@ -110,4 +110,6 @@ export function interventionText(intervention: InterventionView | undefined, now
   return `${when(at, now)} by ${by ?? 'somebody'} on fence ${fence}: ${reason}`
 }
 
-const when = (at: string | undefined, now: number): string => (at === undefined ? 'at some time' : ago(Date.parse(at), now))
+const when = (at: string | undefined, now: number): string =>
+  // Written down as the latest time that it can have been, which may be a little ahead.
+  at === undefined ? 'at some time' : ago(Math.min(Date.parse(at), now), now)
