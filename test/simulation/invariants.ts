@@ -171,7 +171,7 @@ export class Invariants {
       const grants = (voter: MemberId): boolean => isUpToDate(mirror, this.#mirrors.get(voter))
       demand(
         !isMajority(configuration, grants),
-        () => `member ${id} takes ${index} (${term}) for committed too early: ${id} lacks it, and could be elected`,
+        () => `${index} (term ${term}) is taken for committed too early: member ${id} lacks it, and could be elected`,
       )
     }
   }

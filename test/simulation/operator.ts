@@ -240,9 +240,12 @@ export class Operator {
     else if (draw < 0.6 && learners[0]) this.#propose(leader, [{ type: 'add-voter', id: learners[0] }])
     else if (draw < 0.8 && isSpare) this.#propose(leader, [{ type: 'remove', id: victim }])
     else if (isSpare) {
-      // Most of them at once: a majority of the new members alone is far from one of the old.
-      const victims = voters.filter((_, place) => (place + who) % voters.length < voters.length / 2 + 0.5)
-      const fresh = victims.map((): MemberChange => ({ type: 'add-voter', id: this.#outsider(voters) }))
+      // Most of them at once, with others in their places or not: a majority of the new members is far from one of the old.
+      const victims = voters.filter(
+        (_, place) => (place + who) % voters.length < Math.min(voters.length / 2 + 0.5, voters.length - 1),
+      )
+      const places = victims.slice(0, this.#chance.below(victims.length + 1))
+      const fresh = places.map((): MemberChange => ({ type: 'add-voter', id: this.#outsider(voters) }))
       this.#propose(leader, [...fresh, ...victims.map((id): MemberChange => ({ type: 'remove', id }))])
     }
   }
