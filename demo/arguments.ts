@@ -14,6 +14,7 @@ export class WrongArguments extends Error {
 }
 
 export const HELP = `A storm on functions/payments: duplicates at the same moment, retries, processes killed and frozen half-way.
+On DynamoDB Local also functions/orders (a queue) and functions/settlement (a schedule), which book there.
 
   npm run demo                            protected by Alonce; ends with "double charges: 0"
   npm run demo -- --unprotected           the same storm on the same code without Alonce
@@ -24,7 +25,8 @@ export const HELP = `A storm on functions/payments: duplicates at the same momen
   --json         print nothing but the summary, as JSON
   --help         this
 
-Status: 0 when every payment was charged once; 1 when one was charged twice, or not at all; 2 for wrong arguments.`
+Status: 0 when every payment was charged once, every order booked once and every settlement right; 1 when not; 2 for wrong
+arguments.`
 
 const DEFAULT_PAYMENTS = { memory: 48, 'dynamodb-local': 10 }
 const MAX_PAYMENTS = 500

@@ -19,5 +19,10 @@ export async function openDynamodbRig(transit: Transit): Promise<Rig> {
     await proxy.close()
     await local.stop()
   }
-  return { setup: { kind: 'dynamodb-local', endpoint: proxy.endpoint, tableName }, pace: DYNAMODB_PACE, close }
+  return {
+    setup: { kind: 'dynamodb-local', endpoint: proxy.endpoint, tableName },
+    pace: DYNAMODB_PACE,
+    endpoint: local.endpoint,
+    close,
+  }
 }

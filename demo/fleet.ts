@@ -1,14 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type { Answer } from '../functions/payments/handler.ts'
 import type { AlonceEvent } from '../lib/events/events.ts'
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import type { FromWorker, FunctionAnswer, FunctionEvent, ToWorker, WorkerSetup } from './messages.ts'
 
 /** What becomes of one delivery, as its client sees it; a client that has waited long enough stops looking. */
-export type Outcome =
-  | { readonly kind: 'answered'; readonly answer: Answer }
+export type Outcome<A extends FunctionAnswer = Answer> =
+  | { readonly kind: 'answered'; readonly answer: A }
   | { readonly kind: 'threw'; readonly message: string }
   | { readonly kind: 'crashed' }
 
@@ -29,10 +28,10 @@ export class Worker {
   /** Resolves when the process is gone, for whatever reason. */
   readonly ended: Promise<void>
   readonly #process: ChildProcess
-  readonly #open = new Map<string, (outcome: Outcome) => void>()
+  readonly #open = new Map<string, (outcome: Outcome<FunctionAnswer>) => void>()
   #state: 'starting' | 'up' | 'frozen' | 'dead' = 'starting'
 
-  constructor(name: string, { setup, onEvent }: FleetOptions) {
+  constructor(name: string, { setup, onEvent }: Omit<FleetOptions, 'size'>) {
     this.name = name
     this.#process = fork(WORKER, [JSON.stringify(setup)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -69,11 +68,12 @@ export class Worker {
     return this.#open.size === 0
   }
 
-  deliver(delivery: string, event: APIGatewayProxyEventV2): Promise<Outcome> {
+  /** `A` is what the function of this process answers. */
+  deliver<A extends FunctionAnswer = Answer>(delivery: string, event: FunctionEvent): Promise<Outcome<A>> {
     const message: ToWorker = { delivery, event }
     return new Promise((resolve) => {
       if (this.dead) return resolve({ kind: 'crashed' })
-      this.#open.set(delivery, resolve)
+      this.#open.set(delivery, resolve as (outcome: Outcome<FunctionAnswer>) => void)
       // What can't be delivered any more is settled when the process's end is seen.
       this.#process.send(message, () => undefined)
     })
@@ -104,13 +104,13 @@ export class Worker {
     for (const delivery of [...this.#open.keys()]) this.#settle(delivery, { kind: 'crashed' })
   }
 
-  #settle(delivery: string, outcome: Outcome): void {
+  #settle(delivery: string, outcome: Outcome<FunctionAnswer>): void {
     this.#open.get(delivery)?.(outcome)
     this.#open.delete(delivery)
   }
 }
 
-const outcomeOf = (message: Extract<FromWorker, { type: 'answer' | 'threw' }>): Outcome =>
+const outcomeOf = (message: Extract<FromWorker, { type: 'answer' | 'threw' }>): Outcome<FunctionAnswer> =>
   message.type === 'answer' ? { kind: 'answered', answer: message.answer } : { kind: 'threw', message: message.message }
 
 /** So many processes at a time; one that dies is replaced. */

@@ -1,6 +1,11 @@
-import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import type { BatchResponse } from 'alonce/batch'
+import type { APIGatewayProxyEventV2, ScheduledEvent, SQSEvent } from 'aws-lambda'
 import type { Answer } from '../functions/payments/handler.ts'
+import type { Settled } from '../functions/settlement/handler.ts'
 import type { AlonceEvent } from '../lib/events/events.ts'
+
+export type FunctionEvent = APIGatewayProxyEventV2 | SQSEvent | ScheduledEvent
+export type FunctionAnswer = Answer | BatchResponse | Settled
 
 /** What a worker process needs to build its handler. Travels as its argument, in JSON. */
 export interface WorkerSetup {
@@ -11,6 +16,15 @@ export interface WorkerSetup {
   readonly leaseMs: number
   /** Without Alonce, and without downstream keys. */
   readonly unprotected: boolean
+  /** How long one invocation may take. Milliseconds. Default: 10,000. */
+  readonly invocationMs?: number
+  /** Runs a function that books, instead of the payments function. */
+  readonly books?: BooksSetup
+}
+export interface BooksSetup {
+  readonly function: 'orders' | 'settlement'
+  readonly endpoint: string
+  readonly tableName: string
 }
 export interface MemorySetup {
   readonly kind: 'memory'
@@ -24,12 +38,12 @@ export interface DynamodbSetup {
 
 export interface ToWorker {
   readonly delivery: string
-  readonly event: APIGatewayProxyEventV2
+  readonly event: FunctionEvent
 }
 
 export type FromWorker =
   | { readonly type: 'ready' }
-  | { readonly type: 'answer'; readonly delivery: string; readonly answer: Answer }
+  | { readonly type: 'answer'; readonly delivery: string; readonly answer: FunctionAnswer }
   /** The handler threw: Lambda would report it, and API Gateway answer with 500. */
   | { readonly type: 'threw'; readonly delivery: string; readonly message: string }
   | { readonly type: 'event'; readonly delivery: string; readonly event: AlonceEvent }

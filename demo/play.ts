@@ -2,16 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DemoArguments } from './arguments.ts'
+import type { BooksEvidence } from './books-acts.ts'
 import { Chronicle, entryLine } from './chronicle.ts'
+import type { Worker } from './fleet.ts'
 import { Fleet } from './fleet.ts'
 import { readJournal } from './journal.ts'
 import { type Ledger, startLedger } from './ledger.ts'
 import { type Plan, planStorm } from './plan.ts'
 import { closing, table, timelines } from './report.ts'
 import { DYNAMODB_PACE, MEMORY_PACE, openMemoryRig, type Rig } from './rig.ts'
+import { Script } from './script.ts'
 import { type Mode, type Phase, perform } from './stage.ts'
 import { Storm } from './storm.ts'
 import { type Summary, summarize } from './summary.ts'
+import type { Transit } from './transit.ts'
 
 const PROCESSES = 5
 const WIDTH = 8
@@ -31,6 +35,8 @@ export class Play {
   readonly #plan: Plan
   readonly #chronicle: Chronicle
   readonly #storm: Storm
+  readonly #script = new Script()
+  readonly #cast: Worker[] = []
   #say: (line: string) => void = () => undefined
   #retitle: (answered: number) => void = () => undefined
   #rig: Rig | undefined
@@ -60,7 +66,15 @@ export class Play {
     const wait = async (): Promise<void> => {
       settled = (await this.#fleet?.settled(SETTLE_LIMIT_MS)) ?? false
     }
-    await perform([...this.#opening(), this.#rage(), { title: 'Thaw the frozen, and let what is late happen', run: wait }], mode)
+    const thaw = { title: 'Thaw the frozen, and let what is late happen', run: wait }
+    let books: BooksEvidence | undefined
+    const acts: Phase = {
+      title: 'Orders from a queue, and a nightly settlement',
+      run: async ({ say }) => {
+        books = await this.#playBooks(say)
+      },
+    }
+    await perform([...this.#opening(), this.#rage(), thaw, ...(this.#given.store === 'memory' ? [] : [acts])], mode)
     const journal = readJournal(this.#journal)
     const durationMs = Math.round(performance.now() - startedAt)
     const processes = this.#fleet?.started ?? 0
@@ -73,6 +87,7 @@ export class Play {
       durationMs,
       processes,
       settled,
+      books,
     })
     const title = `\nThe storm on the ${unprotected ? 'bare handler, without Alonce' : 'payments function'}, seed ${this.#given.seed}\n`
     const stories = `\nWhat happened to some payments\n\n${timelines(this.#plan.payments, this.#chronicle)}\n`
@@ -82,6 +97,7 @@ export class Play {
   /** Ends this demo's own processes, by their ids, and nothing else. Safe to call at any time, more than once. */
   stop(): void {
     this.#fleet?.close()
+    for (const worker of this.#cast) worker.kill()
     rmSync(this.#directory, { recursive: true, force: true })
   }
 
@@ -108,7 +124,7 @@ export class Play {
 
   async #openServers(): Promise<void> {
     writeFileSync(this.#journal, '')
-    const { transit } = this.#storm
+    const transit: Transit = (parcel, apply) => this.#script.transit(parcel, () => this.#storm.transit(parcel, apply))
     this.#rig =
       this.#given.store === 'memory'
         ? await openMemoryRig(transit)
@@ -141,6 +157,16 @@ export class Play {
       onEvent: this.#storm.onEvent,
     })
     await this.#fleet.start()
+  }
+
+  /** They book in DynamoDB, so they are played where it is. */
+  async #playBooks(say: (line: string) => void): Promise<BooksEvidence | undefined> {
+    const { setup: store, endpoint, pace } = this.#rig ?? {}
+    if (store?.kind !== 'dynamodb-local' || !endpoint) return undefined
+    const { playBooks } = await import('./books-acts.ts')
+    const { unprotected } = this.#given
+    const setup = { store, providerUrl: '', providerTimeoutMs: PROVIDER_TIMEOUT_MS, leaseMs: pace?.leaseMs ?? 3000, unprotected }
+    return playBooks({ setup, endpoint, script: this.#script, say, freezeMs: pace?.freezeMs.high ?? 8000, cast: this.#cast })
   }
 
   #rage(): Phase {

@@ -57,6 +57,20 @@ function timeline(entries: readonly Entry[]): string {
   return [...lines.slice(0, MAX_TIMELINE_LINES), ...(more > 0 ? [`  … and ${more} more lines`] : [])].join('\n')
 }
 
+/** What is worth saying of orders and settlement; where they were not played, how to see them. */
+function booksLines({ books, unprotected }: Summary): string[] {
+  if (!books) {
+    const flags = unprotected ? '--unprotected --store dynamodb-local' : '--store dynamodb-local'
+    return [`Orders from a queue and a nightly settlement book in DynamoDB: npm run demo -- ${flags} (needs Java)`]
+  }
+  const { orders, settlement } = books
+  const late = `${settlement.skipped} skipped because another was at it, ${settlement.refused} too late and refused`
+  return [
+    `orders: ${orders.messages} messages in ${orders.deliveries} deliveries, ${orders.bookings} bookings; double bookings: ${orders.doubleBookings}`,
+    `settlement: ${settlement.runs} runs, ${late}; wrong settlements: ${settlement.wrong.length}`,
+  ]
+}
+
 export function closing(summary: Summary): string {
   const flags = [
     summary.unprotected ? '--unprotected' : '',
@@ -68,6 +82,7 @@ export function closing(summary: Summary): string {
   return [
     `${seconds} s, ${summary.processes} processes. The same storm again: ${again}`,
     ...complaints(summary),
+    ...booksLines(summary),
     `double charges: ${summary.doubleCharges}`,
   ].join('\n')
 }

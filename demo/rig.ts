@@ -8,6 +8,8 @@ import type { Transit } from './transit.ts'
 export interface Rig {
   readonly setup: WorkerSetup['store']
   readonly pace: Pace
+  /** DynamoDB Local itself, past whatever strikes at its requests. */
+  readonly endpoint?: string
   close(): Promise<void>
 }
 

@@ -1,4 +1,5 @@
 import type { DemoArguments } from './arguments.ts'
+import type { BooksEvidence } from './books-acts.ts'
 import { chargesByPayment, type JournalEntry } from './journal.ts'
 import { ALL_FAULTS, type Plan } from './plan.ts'
 import type { Storm } from './storm.ts'
@@ -27,6 +28,8 @@ export interface Summary {
   readonly contradicted: readonly string[]
   /** Whether every process came to rest before the charges were counted. */
   readonly settled: boolean
+  /** Of orders and settlement, which are played on DynamoDB Local only. */
+  readonly books?: BooksEvidence | undefined
 }
 
 interface Evidence {
@@ -37,6 +40,7 @@ interface Evidence {
   readonly durationMs: number
   readonly processes: number
   readonly settled: boolean
+  readonly books?: BooksEvidence | undefined
 }
 
 export function summarize({ given, plan, storm, journal, ...rest }: Evidence): Summary {
@@ -65,8 +69,9 @@ export function summarize({ given, plan, storm, journal, ...rest }: Evidence): S
 
 /** What went wrong besides double charges, each in a sentence. */
 export function complaints(summary: Summary): string[] {
-  const { missing, unwanted, unanswered, contradicted, settled } = summary
+  const { missing, unwanted, unanswered, contradicted, settled, books } = summary
   return [
+    ...list('NEVER BOOKED', books?.orders.unbooked ?? []),
     ...list('NEVER CHARGED', missing),
     ...list('charged although the card was declined', unwanted),
     ...list('a client was never answered', unanswered),
@@ -80,4 +85,8 @@ const list = (what: string, payments: readonly string[]): string[] =>
     ? []
     : [`${what}: ${payments.length} (${payments.slice(0, 8).join(', ')}${payments.length > 8 ? ', …' : ''})`]
 
-export const isClean = (summary: Summary): boolean => summary.doubleCharges === 0 && complaints(summary).length === 0
+export const isClean = (summary: Summary): boolean =>
+  summary.doubleCharges === 0 &&
+  (summary.books?.orders.doubleBookings ?? 0) === 0 &&
+  (summary.books?.settlement.wrong ?? []).length === 0 &&
+  complaints(summary).length === 0

@@ -1,36 +1,46 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Context } from 'aws-lambda'
-import { paymentsHandler } from '../functions/payments/handler.ts'
+import { type PaymentsHandler, paymentsHandler } from '../functions/payments/handler.ts'
 import { httpProvider } from '../functions/payments/http-provider.ts'
 import type { AlonceEvent } from '../lib/events/events.ts'
 import { bareHandler } from './bare-handler.ts'
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import type { BooksSetup, FromWorker, FunctionAnswer, FunctionEvent, ToWorker, WorkerSetup } from './messages.ts'
 import { openStore } from './open-store.ts'
 import { DELIVERY_HEADER } from './transit.ts'
 
 /** A process as Lambda would run it, for a storm's parent that delivers events over IPC and dies with it. */
 const setup = JSON.parse(process.argv[2] ?? '{}') as WorkerSetup
-const INVOCATION_MS = 10_000
+const INVOCATION_MS = setup.invocationMs ?? 10_000
 
 /** The delivery at work, so that each request and each event can be told apart by it, however many run at once. */
 const current = new AsyncLocalStorage<string>()
 const report = (message: FromWorker): void => void process.send?.(message)
 
-const provider = httpProvider({
-  url: setup.providerUrl,
-  timeoutMs: setup.providerTimeoutMs,
-  fetch: (input, init) => {
-    const headers = new Headers(init?.headers)
-    headers.set(DELIVERY_HEADER, current.getStore() ?? '')
-    return fetch(input, { ...init, headers })
-  },
-})
-
 const onEvent = (event: AlonceEvent): void => report({ type: 'event', delivery: current.getStore() ?? '', event })
+const handler = (setup.books ? await booksHandler(setup.books) : await payments()) as Handler
 
-const handler = setup.unprotected
-  ? bareHandler(provider)
-  : paymentsHandler({ store: await openStore(setup.store, () => current.getStore()), provider, leaseMs: setup.leaseMs, onEvent })
+type Handler = (event: FunctionEvent, context: Context) => Promise<FunctionAnswer>
+
+async function payments(): Promise<PaymentsHandler> {
+  const provider = httpProvider({
+    url: setup.providerUrl,
+    timeoutMs: setup.providerTimeoutMs,
+    fetch: (input, init) => {
+      const headers = new Headers(init?.headers)
+      headers.set(DELIVERY_HEADER, current.getStore() ?? '')
+      return fetch(input, { ...init, headers })
+    },
+  })
+  if (setup.unprotected) return bareHandler(provider)
+  const store = await openStore(setup.store, () => current.getStore())
+  return paymentsHandler({ store, provider, leaseMs: setup.leaseMs, onEvent })
+}
+
+/** They book in DynamoDB: its client is loaded for them only. */
+async function booksHandler(books: BooksSetup): Promise<unknown> {
+  const { bookingHandler } = await import('./booking-handler.ts')
+  return bookingHandler({ setup, books, onEvent, delivery: () => current.getStore() })
+}
 
 async function answer({ delivery, event }: ToWorker): Promise<void> {
   const endsAt = performance.now() + INVOCATION_MS

@@ -11,12 +11,18 @@ const SMALL = ['--payments', '6', '--seed', '20260115']
 const onDynamodb =
   javaVersion() === undefined ? undefined : demo('--store', 'dynamodb-local', '--payments', '3', '--seed', '20260115')
 
+const bareOnDynamodb =
+  javaVersion() === undefined
+    ? undefined
+    : () => demo('--unprotected', '--store', 'dynamodb-local', '--payments', '1', '--seed', '20260115')
+
 test('The payments function in a storm: no double charges, and status 0', { timeout: 120_000 }, async () => {
   const { status, stdout, stderr, lastLine } = await demo(...SMALL)
   expect(stderr).toBe('')
   expect(lastLine).toBe('double charges: 0')
   expect(status).toBe(0)
   expect(stdout).toContain('npm run demo -- --payments 6 --seed 20260115')
+  expect(stdout).toContain('npm run demo -- --store dynamodb-local (needs Java)')
   // Processes were killed and frozen in earnest, and others took over.
   for (const word of ['KILLED', 'FROZEN', 'THAWED', 'took-over']) expect(stdout).toContain(word)
 })
@@ -69,13 +75,28 @@ test('Interrupted in the middle: its processes end with it, the frozen ones too'
   await expect.poll(() => workers.filter(isAlive), { timeout: 5000 }).toEqual([])
 })
 
-test('The payments function on DynamoDB Local: no double charges, and status 0', { timeout: 180_000 }, async ({ skip }) => {
+test('The payments function on DynamoDB Local: no double charges, and status 0', { timeout: 240_000 }, async ({ skip }) => {
   if (!onDynamodb) return skip(JAVA_MISSING)
   const { status, stdout, stderr, lastLine } = await onDynamodb
   expect(stderr).toBe('')
   expect(lastLine).toBe('double charges: 0')
   expect(status).toBe(0)
   for (const word of ['KILLED', 'took-over']) expect(stdout).toContain(word)
+  // The other functions, too: a process killed after it had booked, a late booking, a run that writes too late.
+  expect(stdout).toContain('orders      KILLED')
+  expect(stdout).toContain('orders      THAWED')
+  expect(stdout).toMatch(/^orders: 6 messages in \d+ deliveries, 6 bookings; double bookings: 0$/m)
+  expect(stdout).toMatch(
+    /^settlement: \d+ runs, [1-9]\d* skipped because another was at it, 1 too late and refused; wrong settlements: 0$/m,
+  )
+})
+
+test('The bare functions on DynamoDB Local: double bookings and a wrong settlement', { timeout: 240_000 }, async ({ skip }) => {
+  if (!bareOnDynamodb) return skip(JAVA_MISSING)
+  const { status, stdout } = await bareOnDynamodb()
+  expect(stdout).toMatch(/double bookings: [1-9]\d*$/m)
+  expect(stdout).toMatch(/wrong settlements: [1-9]\d*$/m)
+  expect(status).toBe(1)
 })
 
 function childrenOf(parent: number): number[] {

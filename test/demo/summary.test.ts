@@ -54,3 +54,21 @@ test('Clients that were told different things, or nothing, are not clean', () =>
 test('Charges that were counted too early are not clean', () => {
   expect(isClean(summaryOf(CHARGEABLE, false))).toBe(false)
 })
+
+const orders = { messages: 6, deliveries: 9, bookings: 6, doubleBookings: 0, unbooked: [] }
+const settlement = { runs: 3, skipped: 2, refused: 1, wrong: [] }
+
+test('Orders and settlement count, where they were played; the charges stay the last line', () => {
+  const clean = { ...summaryOf(CHARGEABLE), books: { orders, settlement } }
+  expect(isClean(clean)).toBe(true)
+  expect(closing(clean).split('\n').slice(-3)).toEqual([
+    'orders: 6 messages in 9 deliveries, 6 bookings; double bookings: 0',
+    'settlement: 3 runs, 2 skipped because another was at it, 1 too late and refused; wrong settlements: 0',
+    'double charges: 0',
+  ])
+  expect(isClean({ ...clean, books: { orders: { ...orders, bookings: 7, doubleBookings: 1 }, settlement } })).toBe(false)
+  expect(isClean({ ...clean, books: { orders, settlement: { ...settlement, wrong: ['m1'] } } })).toBe(false)
+  const lost = { ...clean, books: { orders: { ...orders, unbooked: ['o1'] }, settlement } }
+  expect(isClean(lost)).toBe(false)
+  expect(complaints(lost)).toEqual(['NEVER BOOKED: 1 (o1)'])
+})
