@@ -6,7 +6,8 @@ import { transform } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 
 /**
- * The documents' examples are code: every `ts` block compiles on its own, and one that is marked `ts run` runs as well.
+ * The documents' examples are code: every `ts` block compiles on its own, as does a `diff ts` before and after; and one that is
+ * marked `ts run` runs as well.
  */
 const root = join(import.meta.dirname, '../..')
 const pages = [
@@ -50,6 +51,13 @@ describe('the documents', () => {
     expect(await run(join(root, 'node_modules/.bin/tsc'), ['-p', folder])).toEqual({ code: 0, output: '' })
   }, 60_000)
 
+  test('from `cdk deploy` to a protected function of one’s own it is ten lines', () => {
+    const deploy = /^## Deploy$[\s\S]*?(?=^## )/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[0] ?? ''
+    const diffs = [...deploy.matchAll(/^```diff ts\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? '')
+    expect(diffs).toHaveLength(2)
+    expect(diffs.join('').match(/^[-+]/gm)?.length).toBeLessThanOrEqual(10)
+  })
+
   // Without Java there is no DynamoDB Local for the examples that need one: the runner says so.
   const running = blocks.filter((block) => block.runs && ('endpoint' in dynamodb || !block.text.includes(DOCUMENTED_ENDPOINT)))
   test.each(running)(
@@ -84,11 +92,22 @@ const program = (block: Block): string => (isDecorated(block) ? block.file.repla
 const lowered = async ({ text }: Block): Promise<string> => (await transform(text, { loader: 'ts', target: 'node22' })).code
 
 function blocksOf(page: string, text: string): Block[] {
-  return [...text.matchAll(/^```ts( run)?\n([\s\S]*?)^```$/gm)].map((match) => {
+  return [...text.matchAll(/^```(ts|diff ts)( run)?\n([\s\S]*?)^```$/gm)].flatMap((match) => {
+    const [, language, run, body = ''] = match
     const line = text.slice(0, match.index).split('\n').length
-    const file = `${page.replace(/\.md$/, '').replaceAll('/', '-')}-${line}.ts`
-    return { page, line, runs: match[1] !== undefined, text: match[2] ?? '', file }
+    const file = `${page.replace(/\.md$/, '').replaceAll('/', '-')}-${line}`
+    const block = { page, line, runs: run !== undefined }
+    if (language === 'ts') return [{ ...block, text: body, file: `${file}.ts` }]
+    // What is there before a change, and after it.
+    return [
+      { ...block, text: side(body, '-'), file: `${file}-before.ts` },
+      { ...block, text: side(body, '+'), file: `${file}-after.ts` },
+    ]
   })
+}
+
+function side(diff: string, sign: '-' | '+'): string {
+  return diff.replace(sign === '-' ? /^\+.*\n/gm : /^-.*\n/gm, '').replace(/^[-+ ]/gm, '')
 }
 
 async function run(command: string, args: string[]): Promise<{ code: number; output: string }> {
