@@ -91,6 +91,18 @@ describe('the published package', () => {
     expect(urls.filter((url) => url.startsWith('node:')).sort()).toEqual(['node:async_hooks', 'node:diagnostics_channel'])
   })
 
+  test('the command runs from the packed files, without what it was built with, and finds the AWS SDK of its user', async () => {
+    const { bin: commands, version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      bin: { alonce: string }
+      version: string
+    }
+    const file = join(installed, commands.alonce)
+    expect(await run(process.execPath, [file, '--version'], folder)).toBe(`${version}\n`)
+    // Refused by what is loaded after the SDK: a table's name has three characters or more.
+    await expect(run(process.execPath, [file, 'ls', '--table', 'x'], folder)).rejects.toThrow('"tableName" must be the name')
+    expect(readFileSync(join(dirname(file), 'commander.LICENSE'), 'utf8')).toContain('MIT')
+  })
+
   test('a protected handler can be tested under Jest', async () => {
     for (const file of ['payments.jest.js', 'package.json']) cpSync(join(root, 'test/consumer', file), join(folder, file))
     const jest = join(
