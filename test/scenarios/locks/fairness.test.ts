@@ -62,8 +62,8 @@ describe.each(backends)('fair locks, on $name', (backend) => {
       reads / crowd.length,
       (crowd.length * 500) / (world.now - since),
     )
-    // A refusal, for it looked free to all of them; a place; the release that hands over.
-    expect((sent.length - reads) / crowd.length).toBeLessThanOrEqual(3)
+    // A place, and the release that hands over; where a store is asked by conditional writes, a refusal first: it looked free to all.
+    expect((sent.length - reads) / crowd.length).toBeLessThanOrEqual(backend.name === 'memory' ? 2 : 3)
     expect(reads / crowd.length).toBeLessThanOrEqual(40)
     expect((crowd.length * 500) / (world.now - since)).toBeGreaterThanOrEqual(0.9)
   }, 120_000)
@@ -120,6 +120,21 @@ describe.each(backends)('fair locks, on $name', (backend) => {
     await world.run(Promise.all(runs))
     expect(order).toEqual(['b', 'c'])
     expect(b.events.find((event) => event.event === 'acquired')).toMatchObject({ reason: 'took-over' })
+  })
+
+  test('L12 fair: who waits for long gives a sign of life, well before the last one ends', async () => {
+    const { world, process, record } = await setUp(backend)
+    const [a, b] = [process(), process()]
+    const held = await world.run(acquireLock(fair(a)))
+    const waiting = acquireLock({ ...fair(b), waitMs: 600_000 })
+    await world.advance(1000)
+    const signOf = async () => (await record('k'))?.queue?.[0]?.aliveUntilMs ?? 0
+    const first = await signOf()
+    await world.advance(45_000)
+    expect(await signOf()).toBeGreaterThan(first + 30_000)
+    expect(b.wire.sent.filter((type) => type === 'lock.acquire')).toHaveLength(2)
+    await world.run(held.release())
+    await world.run((await world.run(waiting)).release())
   })
 
   test('L12 fair: dead waiters cost the time to claim once, and are dropped', async () => {
