@@ -8,6 +8,7 @@ import { measureContention } from './parts/contention.ts'
 import type { CostsWish } from './parts/costs.process.ts'
 import type { Cost } from './parts/costs.ts'
 import { measureCpu } from './parts/cpu.ts'
+import { measureEffects } from './parts/effects.ts'
 import { runFaults } from './parts/faults.ts'
 import type { LatencyWish } from './parts/latency.process.ts'
 import type { Latency } from './parts/latency.ts'
@@ -84,6 +85,11 @@ const MEASURES: { readonly [part in Part]: (run: Run) => Promise<Partial<Results
     let done = 0
     const steps = plan.holdsMs.length * LOCK_PRODUCTS.length
     return { contention: await measureContention({ endpoint, ...plan, onStep: (what) => progress.step(done++, steps, what) }) }
+  },
+  effects: async ({ endpoint, quick, progress }) => {
+    const plan = quick ? { rounds: 1, contenders: 10, holdMs: 20 } : { rounds: 3, contenders: 100, holdMs: 500 }
+    let done = 0
+    return measureEffects({ endpoint, ...plan, onStep: (what) => progress.step(done++, 2, what) })
   },
   faults: async ({ endpoint, quick, progress }) => ({
     faults: await runFaults({ endpoint, quick, atOnce: 4, onStep: (done, of, what) => progress.step(done, of, what) }),

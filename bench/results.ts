@@ -4,6 +4,7 @@ import type { BundlePart } from './parts/bundle-parts.ts'
 import type { ContentionReport } from './parts/contention.process.ts'
 import type { Cost } from './parts/costs.ts'
 import type { CpuFigure } from './parts/cpu.ts'
+import type { EffectCost } from './parts/effects.ts'
 import type { FaultCell } from './parts/faults.ts'
 import type { Latency } from './parts/latency.ts'
 import type { BundleSize, ImportTime } from './parts/size.ts'
@@ -22,5 +23,8 @@ export interface Results {
   readonly bundleParts?: readonly BundlePart[]
   readonly imports?: readonly ImportTime[]
   readonly contention?: readonly ContentionReport[]
+  readonly effects?: readonly EffectCost[]
+  /** The contention for a lock with a queue: Alonce's alone. */
+  readonly fair?: ContentionReport
   readonly faults?: readonly FaultCell[]
 }

@@ -13,6 +13,7 @@ export interface ContentionWish {
   readonly holdMs: number
   /** When it is time to stop waiting for them. */
   readonly limitMs: number
+  readonly fair?: boolean
 }
 export interface ContentionReport {
   readonly product: ProductId
@@ -40,7 +41,7 @@ await reportToParent(async (wish: ContentionWish): Promise<ContentionReport> => 
     wish.endpoint,
     product.keys.filter((name) => name !== undefined),
   )
-  const setting = { endpoint: await proxy.listen(), tableName: `contention-${wish.product}-${wish.holdMs}-${wish.contenders}` }
+  const setting = { endpoint: await proxy.listen(), tableName: tableOf(wish) }
   await createTableFor(product, { ...setting, endpoint: wish.endpoint })
   const sessions = await Promise.all(Array.from({ length: wish.contenders }, () => product.connect(setting)))
   const locks = sessions.flatMap(({ lock }) => (lock ? [lock] : []))
@@ -62,6 +63,10 @@ await reportToParent(async (wish: ContentionWish): Promise<ContentionReport> => 
   }
 })
 
+function tableOf({ product, holdMs, contenders, fair }: ContentionWish): string {
+  return `contention-${product}-${holdMs}-${contenders}${fair ? '-fair' : ''}`
+}
+
 async function useOnce(lock: LockSession, name: string): Promise<void> {
   await (await lock.acquire(name, { leaseMs: LEASE_MS, waitMs: 0 }))?.release()
 }
@@ -79,7 +84,7 @@ async function handOver(locks: readonly LockSession[]): Promise<number> {
   return times.length > 0 ? median(times) : 0
 }
 
-async function drain(locks: readonly LockSession[], { holdMs, limitMs }: ContentionWish) {
+async function drain(locks: readonly LockSession[], { holdMs, limitMs, fair = false }: ContentionWish) {
   const startedAt = performance.now()
   let inside = 0
   let overlaps = 0
@@ -91,7 +96,7 @@ async function drain(locks: readonly LockSession[], { holdMs, limitMs }: Content
   }
   let lastAt = startedAt
   const contend = async (lock: LockSession): Promise<void> => {
-    const held = await lock.acquire('contended', { leaseMs: LEASE_MS, waitMs: limitMs }).catch(note)
+    const held = await lock.acquire('contended', { leaseMs: LEASE_MS, waitMs: limitMs, fair }).catch(note)
     if (!held) return
     inside++
     if (inside > 1) overlaps++

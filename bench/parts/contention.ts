@@ -15,14 +15,15 @@ export async function measureContention({ endpoint, contenders, holdsMs, onStep 
   for (const holdMs of holdsMs) {
     for (const product of LOCK_PRODUCTS) {
       onStep(`${product}, ${contenders} contenders, ${holdMs} ms each`)
-      // Twice what it would take without any contention, and ten seconds: who has not drained by then is stopped.
-      const limitMs = 2 * contenders * (holdMs + 20) + 10_000
-      const wish: ContentionWish = { endpoint, product, contenders, holdMs, limitMs }
+      const wish: ContentionWish = { endpoint, product, contenders, holdMs, limitMs: limitMs(contenders, holdMs) }
       reports.push(await askChild<ContentionWish, ContentionReport>('contention.process.ts', wish))
     }
   }
   return reports
 }
+
+/** Twice what it would take without any contention, and ten seconds: who has not drained by then is stopped. */
+export const limitMs = (contenders: number, holdMs: number): number => 2 * contenders * (holdMs + 20) + 10_000
 
 /** The time that it would take if each hand-over took no longer than one without contention. */
 export const idealMs = ({ contenders, holdMs, handOverMs }: ContentionReport): number => contenders * (holdMs + handOverMs)

@@ -18,9 +18,13 @@ export const COST_CASES = [
 ] as const
 export type CostCase = (typeof COST_CASES)[number]
 
-export interface Cost {
+export interface Cost extends Tally {
   readonly case: CostCase
   readonly product: ProductId
+}
+
+/** What one case asks of the table: medians of its rounds. */
+export interface Tally {
   readonly requests: number
   readonly readUnits: number
   readonly writeUnits: number
@@ -68,7 +72,7 @@ export async function measureCosts(
         await after?.()
       }
     }
-    costs.push(...[...seen].map(([name, samples]) => costOf(name, id, samples)))
+    costs.push(...[...seen].map(([name, samples]) => ({ case: name, product: id, ...tallyOf(samples) })))
     proxy.close()
   }
   return costs
@@ -143,12 +147,10 @@ export function largeResult(): { readonly statusCode: number; readonly body: str
   return { statusCode: 200, body: JSON.stringify({ orders: Array.from({ length: 1070 }, (_, index) => order(index)) }) }
 }
 
-function costOf(name: CostCase, product: ProductId, samples: readonly Exchange[][]): Cost {
+export function tallyOf(samples: readonly Exchange[][]): Tally {
   const middle = (of: (exchange: Exchange) => number): number =>
     median(samples.map((exchanges) => exchanges.reduce((sum, exchange) => sum + of(exchange), 0)))
   return {
-    case: name,
-    product,
     requests: middle(() => 1),
     readUnits: middle((exchange) => exchange.readUnits),
     writeUnits: middle((exchange) => exchange.writeUnits),

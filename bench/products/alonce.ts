@@ -48,9 +48,10 @@ const onceOptions = (store: Store, { keyOf = 'id', operation = 'bench', hold = f
   onEvent: silent,
 })
 
-async function acquire(store: Store, name: string, { leaseMs, waitMs }: LockWish): Promise<HeldLock | undefined> {
+async function acquire(store: Store, name: string, { leaseMs, waitMs, fair = false }: LockWish): Promise<HeldLock | undefined> {
   const options = { store, key: name, leaseMs, onEvent: silent }
-  const lock = waitMs === 0 ? await tryAcquireLock(options) : await acquireLock({ ...options, waitMs }).catch(heldAsUndefined)
+  const lock =
+    waitMs === 0 ? await tryAcquireLock(options) : await acquireLock({ ...options, waitMs, fair }).catch(heldAsUndefined)
   if (!lock) return undefined
   return {
     fence: lock.fence,

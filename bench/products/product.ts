@@ -52,6 +52,8 @@ export interface LockWish {
   readonly leaseMs: number
   /** 0: one try, as far as the product can do with one. */
   readonly waitMs: number
+  /** In the order of arrival, where the product has a queue. Default: `false`. */
+  readonly fair?: boolean
 }
 
 export interface LockSession {

@@ -1,5 +1,6 @@
+import type { ContentionReport } from '../parts/contention.process.ts'
 import { idealMs } from '../parts/contention.ts'
-import { COST_CASES, type Cost } from '../parts/costs.ts'
+import { COST_CASES, type Tally } from '../parts/costs.ts'
 import type { FaultCell } from '../parts/faults.ts'
 import { LATENCY_CASES } from '../parts/latency.ts'
 import { ALL_PRODUCTS, LOCK_PRODUCTS, ONCE_PRODUCTS, type ProductId, TITLE } from '../products/products.ts'
@@ -10,7 +11,7 @@ import { table } from './markdown.ts'
 
 /** The whole report as Markdown, a section for each part that was measured. */
 export function reportOf(results: Results): string {
-  const sections = [conditions, goals, costs, latency, cpu, sizes, contention, idempotencyFaults, lockFaults]
+  const sections = [conditions, goals, costs, latency, cpu, sizes, contention, effects, idempotencyFaults, lockFaults]
   return sections
     .map((section) => section(results))
     .filter((text) => text !== '')
@@ -31,7 +32,7 @@ function goals(results: Results): string {
   return `## Goals\n\n${table(['', 'goal', 'this run', 'met'], rows)}`
 }
 
-const SCORE = (cost: Cost | undefined): string => {
+const SCORE = (cost: Tally | undefined): string => {
   if (!cost) return '–'
   const refused = cost.refusedUnits > 0 ? ` (${figure(cost.refusedUnits)} refused)` : ''
   const reads = cost.readUnits > 0 ? ` + ${figure(cost.readUnits)} RU` : ''
@@ -87,19 +88,41 @@ function sizes({ imports, bundles, bundleParts = [] }: Results): string {
 
 function contention({ contention: found }: Results): string {
   if (!found) return ''
-  const rows = found.map((report) => [
-    `${report.contenders} × ${report.holdMs} ms`,
-    TITLE[report.product],
-    `${report.served} of ${report.contenders}${errorsText(report.errors)}`,
-    `${figure(report.drainMs / 1000)} s`,
-    report.served === report.contenders ? figure(report.drainMs / idealMs(report)) : '–',
-    `${figure(report.handOverMs)} ms`,
-    figure(report.writesPerGrant),
-    figure(report.readsPerGrant),
-    String(report.overlaps),
-  ])
-  const head = ['', 'product', 'served', 'time', '÷ ideal', 'hand-over alone', 'writes a grant', 'reads a grant', 'overlaps']
-  return `## Contention\n\n${table(head, rows)}`
+  return `## Contention\n\n${table(CONTENTION_HEAD, found.map(contentionRow))}`
+}
+
+const CONTENTION_HEAD = [
+  '',
+  'product',
+  'served',
+  'time',
+  '÷ ideal',
+  'hand-over alone',
+  'writes a grant',
+  'reads a grant',
+  'overlaps',
+]
+
+const contentionRow = (report: ContentionReport): string[] => [
+  `${report.contenders} × ${report.holdMs} ms`,
+  TITLE[report.product],
+  `${report.served} of ${report.contenders}${errorsText(report.errors)}`,
+  `${figure(report.drainMs / 1000)} s`,
+  report.served === report.contenders ? figure(report.drainMs / idealMs(report)) : '–',
+  `${figure(report.handOverMs)} ms`,
+  figure(report.writesPerGrant),
+  figure(report.readsPerGrant),
+  String(report.overlaps),
+]
+
+/** What no peer has: so it stands beside nobody. */
+function effects({ effects: found, fair }: Results): string {
+  if (!found || !fair) return ''
+  const costs = table(
+    ['Alonce', 'asks of the table'],
+    found.map((cost) => [cost.case, SCORE(cost)]),
+  )
+  return `## Permits, shared locks, transactions, a queue\n\n${costs}\n\n${table(['`fair: true`', ...CONTENTION_HEAD.slice(1)], [contentionRow(fair)])}`
 }
 
 const errorsText = (errors: { readonly [name: string]: number } = {}): string =>

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse, request as send } from 'node:http'
-import { type Item, itemBytes, writeUnits } from './item-size.ts'
+import { type Item, itemBytes, transactionUnits, writeUnits } from './item-size.ts'
 
 /** One request as it went by. Units as DynamoDB Local reports them; of a refused write, by the documented rule. */
 export interface Exchange {
@@ -21,6 +21,7 @@ interface Body {
   readonly TableName?: string
   readonly Key?: Item
   readonly Item?: Item
+  readonly TransactItems?: readonly { readonly [action: string]: Body }[]
 }
 interface Reply {
   readonly status: number
@@ -120,19 +121,32 @@ export class FaultProxy {
       Item?: Item
     }
     const refused = answer.__type?.endsWith('ConditionalCheckFailedException') ?? false
-    const units = refused
-      ? await this.#refusalUnits(JSON.parse(text) as Body, answer.Item)
-      : (answer.ConsumedCapacity?.CapacityUnits ?? 0)
+    const body = JSON.parse(text) as Body
+    const units = refused ? await this.#refusalUnits(body, answer.Item) : await this.#units(body, answer.ConsumedCapacity)
     return { operation, writes, refused, readUnits: writes ? 0 : units, writeUnits: writes ? units : 0 }
   }
 
+  /**
+   * As DynamoDB Local reports them; but for a transaction it reports 4 units for each table, however many small items it writes
+   * there, where DynamoDB charges 2 for each KiB of each item: those are counted by the items as they are afterwards.
+   */
+  async #units({ TransactItems }: Body, consumed: Consumed = {}): Promise<number> {
+    if (!TransactItems) return consumed.CapacityUnits ?? 0
+    const actions = TransactItems.flatMap((action) => Object.values(action))
+    return transactionUnits(await Promise.all(actions.map((action) => this.#bytesOf(action))))
+  }
+
   /** DynamoDB Local reports nothing with a refusal. */
-  async #refusalUnits({ TableName, Key, Item: item }: Body, shown: Item | undefined): Promise<number> {
-    if (shown) return writeUnits(itemBytes(shown))
+  async #refusalUnits(body: Body, shown: Item | undefined): Promise<number> {
+    return writeUnits(shown ? itemBytes(shown) : await this.#bytesOf(body))
+  }
+
+  /** Of the item that a write is about, as it is now. */
+  async #bytesOf({ TableName, Key, Item: item }: Body): Promise<number> {
     const key = Key ?? Object.fromEntries(this.#keys.map((name) => [name, item?.[name]]))
     const found = await this.#forward(undefined, JSON.stringify({ TableName, Key: key, ConsistentRead: true }))
     const { Item: there } = JSON.parse(found.body.toString('utf8')) as { Item?: Item }
-    return writeUnits(there ? itemBytes(there) : 0)
+    return there ? itemBytes(there) : 0
   }
 
   #forward(request: IncomingMessage | undefined, body: string): Promise<Reply> {

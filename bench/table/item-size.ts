@@ -30,3 +30,7 @@ const binaryBytes = (bytes: Uint8Array | string): number =>
 
 /** A write costs a unit for each KiB begun; a refused one, too, by the item that refused it ("Conditional writes"). */
 export const writeUnits = (bytes: number): number => Math.max(1, Math.ceil(bytes / 1024))
+
+/** In a transaction each item costs twice ("Read/write capacity mode": two underlying writes, to prepare and to commit). */
+export const transactionUnits = (itemsBytes: readonly number[]): number =>
+  itemsBytes.reduce((sum, bytes) => sum + 2 * writeUnits(bytes), 0)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { itemBytes, writeUnits } from '../../bench/table/item-size.ts'
+import { itemBytes, transactionUnits, writeUnits } from '../../bench/table/item-size.ts'
 
 test('an item weighs its names and values in UTF-8', () => {
   expect(itemBytes({ id: { S: 'abc' } })).toBe(5)
@@ -20,4 +20,10 @@ test('on the wire bytes are base64', () => {
 
 test('a write costs a unit for each KiB begun, and at least one: a refused write of nothing, too', () => {
   expect([0, 1, 1024, 1025, 102_400].map(writeUnits)).toEqual([1, 1, 1, 2, 100])
+})
+
+test('in a transaction each item costs twice, by its own size', () => {
+  expect(transactionUnits([])).toBe(0)
+  expect(transactionUnits([300, 60])).toBe(4)
+  expect(transactionUnits([1025, 60])).toBe(6)
 })
