@@ -32,7 +32,9 @@ export async function runMutants({ first, count, workers, json, names }: Mutants
   const lane = async (): Promise<void> => {
     for (let mutant = chosen[at++]; mutant; mutant = chosen[at++]) {
       const { name, file } = mutant
-      results.set(name, { name, file, ...(await hunt(name, { first, count })) })
+      const result = { name, file, ...(await hunt(name, { first, count })) }
+      results.set(name, result)
+      process.stderr.write(`${results.size}/${chosen.length} ${name}: ${result.seed ?? 'LIVES'}\n`)
       show()
     }
   }

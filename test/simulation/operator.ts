@@ -74,6 +74,9 @@ export class Operator {
           host.disk.capacityBytes = Number.POSITIVE_INFINITY
         })
         break
+      case 'figure-8':
+        this.#orphanEntries(fault)
+        break
       case 'flip':
         this.#flip(host, fault)
         break
@@ -187,6 +190,55 @@ export class Operator {
         network.mend(host.id, other.id)
         network.mend(other.id, host.id)
       })
+    }
+  }
+
+  /**
+   * The paper's figure 8, in its order: a leader's entries reach nobody, then those of the next one neither; then the first is
+   * elected again, and brings what it has to the others while the second is away.
+   */
+  #orphanEntries({ draw, lastsMs }: Fault): void {
+    const { network, scheduler } = this.#world
+    const first = this.#world.leader()
+    if (!first) return
+    network.hushedBut = 0
+    const endHush = (): void => {
+      network.hushedBut = undefined
+    }
+    scheduler.after(500, endHush)
+    scheduler.after(5 + draw * 25, () => {
+      const mendFirst = this.#cutOff(first)
+      this.#onceLed(first, (second) => {
+        mendFirst()
+        const mendSecond = this.#cutOff(second)
+        scheduler.after(300 + lastsMs, mendSecond)
+        this.#onceLed(second, endHush)
+      })
+      scheduler.after(300, mendFirst)
+    })
+  }
+
+  /** Calls `then` as soon as another than `former` leads, if that is soon. */
+  #onceLed(former: Host, then: (leader: Host) => void, patience = 100): void {
+    if (patience === 0 || this.#world.isCalm) return
+    const leader = this.#world.leader()
+    if (leader && leader !== former) then(leader)
+    else this.#world.scheduler.after(2, () => this.#onceLed(former, then, patience - 1))
+  }
+
+  /** Returns what ends it. */
+  #cutOff(host: Host): () => void {
+    const { hosts, network } = this.#world
+    const others = this.#world.isCalm ? [] : [...hosts]
+    for (const other of others) {
+      network.cut(host.id, other.id)
+      network.cut(other.id, host.id)
+    }
+    return () => {
+      for (const other of others) {
+        network.mend(host.id, other.id)
+        network.mend(other.id, host.id)
+      }
     }
   }
 

@@ -161,6 +161,7 @@ export type FaultKind =
   | 'slow-disk'
   | 'eio'
   | 'enospc'
+  | 'figure-8'
   | 'flip'
   | 'busy'
   | 'flaky'
@@ -220,9 +221,34 @@ const ALL: readonly FaultKind[] = [
 /** Beside those of `ALL`, which are a third in every theme. */
 const OFTEN: Readonly<Record<Theme, readonly FaultKind[]>> = {
   all: ALL,
-  tails: ['hush', 'hush', 'hush', 'crash-leader', 'isolate-leader', 'isolate-leader', 'pause-leader', 'transfer', 'cut', 'eio'],
+  tails: [
+    'figure-8',
+    'figure-8',
+    'figure-8',
+    'hush',
+    'hush',
+    'crash-leader',
+    'isolate-leader',
+    'isolate-leader',
+    'pause-leader',
+    'transfer',
+    'cut',
+    'eio',
+  ],
   reads: ['flaky', 'flaky', 'flaky', 'crash-leader', 'isolate-leader', 'pause-leader', 'hush', 'transfer'],
-  members: ['change', 'change', 'change', 'change', 'crash-leader', 'isolate-leader', 'hush', 'hush', 'crash', 'transfer'],
+  members: [
+    'figure-8',
+    'change',
+    'change',
+    'change',
+    'change',
+    'crash-leader',
+    'isolate-leader',
+    'hush',
+    'hush',
+    'crash',
+    'transfer',
+  ],
   snapshots: [
     'busy',
     'busy',
