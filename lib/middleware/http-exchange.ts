@@ -1,4 +1,6 @@
 import { type Begun, beginOperation, type Running, runWithin } from '../idempotency/operation.ts'
+import type { Plan } from '../idempotency/options.ts'
+import type { Reconcile } from '../idempotency/reconcile.ts'
 import { tellerOf } from '../idempotency/telling.ts'
 import type { LambdaContext } from '../runtime/invocation.ts'
 import { AlonceError } from '../store/errors.ts'
@@ -12,6 +14,8 @@ export interface Answers<A> {
   status(answer: A): number
   /** What is stored of it, without omitted headers; `streams` when there is no end that could be waited for. */
   keep(answer: A): Promise<{ readonly kept: unknown } | 'streams'>
+  /** What a `reconcile` function gives as the answer of an attempt that crashed, as it would have been kept. */
+  found(result: unknown): Promise<unknown>
   /** An answer made of what was kept, and marked as replayed. */
   replay(kept: unknown): A
   problem(problem: Problem): A
@@ -40,7 +44,7 @@ export async function exchange<A>(settings: HttpSettings, { asked, context, answ
   }
   let begun: Begun
   try {
-    begun = await beginOperation(planFor(settings, asked), { args: [asked.original], context })
+    begun = await beginOperation(finding(planFor(settings, asked), answers), { args: [asked.original], context })
   } catch (error) {
     return refuse(error)
   }
@@ -54,6 +58,17 @@ export async function exchange<A>(settings: HttpSettings, { asked, context, answ
     case 'run':
       return finish(begun.running, { answers, run, refuse, stores: settings.stores })
   }
+}
+
+function finding<A>(plan: Plan, { found }: Answers<A>): Plan {
+  const { reconcile } = plan
+  if (!reconcile) return plan
+  const find: Reconcile = async (crashed) => {
+    const decision = await reconcile(crashed)
+    const isResult = typeof decision === 'object' && decision !== null && 'result' in decision
+    return isResult ? { result: await found(decision.result) } : decision
+  }
+  return { ...plan, reconcile: find }
 }
 
 interface Finish<A> {

@@ -1,5 +1,5 @@
 import { AlonceError, configInvalid } from '../store/errors.ts'
-import { type Answers, exchange, REPLAYED } from './http-exchange.ts'
+import { type Answers, exchange, REPLAYED, streaming } from './http-exchange.ts'
 import { type HttpIdempotencyOptions, type HttpSettings, httpSettings } from './http-options.ts'
 import { asked, type HttpRequest } from './http-request.ts'
 
@@ -54,18 +54,29 @@ interface Kept {
 
 const fetchAnswers = ({ omitted }: HttpSettings): Answers<Response> => ({
   status: (answer) => answer.status,
-  keep: async (answer) => {
-    if (answer.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream')) {
-      await answer.body?.cancel()
-      return 'streams'
+  keep: (answer) => keep(answer, omitted),
+  found: async (result) => {
+    if (!(result instanceof Response)) {
+      const problem = 'has a reconcile function whose "result" is no Response: under fetchIdempotency that is what callers get.'
+      throw configInvalid('onCrash', problem)
     }
-    const headers = Object.fromEntries([...answer.headers].filter(([name]) => !omitted.has(name)))
-    // The caller reads the original: a clone is what may be read here.
-    return { kept: { statusCode: answer.status, headers, ...encoded(new Uint8Array(await answer.clone().arrayBuffer())) } }
+    const keeping = await keep(result, omitted)
+    if (keeping === 'streams') throw streaming()
+    return keeping.kept
   },
   replay: (kept) => replayed(kept, omitted),
   problem: ({ status, headers, body }) => new Response(body, { status, headers }),
 })
+
+async function keep(answer: Response, omitted: ReadonlySet<string>): Promise<{ readonly kept: Kept } | 'streams'> {
+  if (answer.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream')) {
+    await answer.body?.cancel()
+    return 'streams'
+  }
+  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !omitted.has(name)))
+  // The caller reads the original: a clone is what may be read here.
+  return { kept: { statusCode: answer.status, headers, ...encoded(new Uint8Array(await answer.clone().arrayBuffer())) } }
+}
 
 function encoded(bytes: Uint8Array): Pick<Kept, 'body' | 'isBase64Encoded'> {
   try {

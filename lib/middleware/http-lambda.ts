@@ -81,6 +81,7 @@ type Parts = {
 const lambdaAnswers = (form: EventForm, { omitted }: HttpSettings): Answers<unknown> => ({
   status: (answer) => (isParts(answer) && answer.statusCode !== undefined ? Number(answer.statusCode) : 200),
   keep: async (answer) => (isParts(answer) && isStream(answer.body) ? 'streams' : { kept: without(answer, omitted) }),
+  found: async (result) => without(result, omitted),
   replay: (kept) => marked(without(structured(kept, form), new Set([...omitted, REPLAYED.toLowerCase()])), form),
   problem: (problem) => problemAnswer(problem, form),
 })

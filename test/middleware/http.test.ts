@@ -1,11 +1,13 @@
 import middy from '@middy/core'
 import { makeLocked, withLock } from 'alonce'
-import { fetchIdempotency, httpIdempotency } from 'alonce/http'
+import { fetchIdempotency, type HttpIdempotencyOptions, httpIdempotency } from 'alonce/http'
 import { memoryStore } from 'alonce/memory'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
+import { faultyStore } from '../../lib/testing/faulty-store.ts'
 import { albEvent, httpEvent, restEvent } from '../scenarios/http/entrances.ts'
+import { World } from '../support/world.ts'
 
 const options = () => ({ store: memoryStore(), operation: 'pay' })
 const context = { getRemainingTimeInMillis: () => 60_000 }
@@ -306,5 +308,90 @@ describe('fetch', () => {
     }, options())
     await expect(handler(post())).rejects.toThrow('broken')
     expect(await (await handler(post())).text()).toBe('paid')
+  })
+})
+
+describe('a reconcile function finds out what became of a request whose process has died', () => {
+  type Reconcile = Extract<NonNullable<HttpIdempotencyOptions<Request>['onCrash']>, { reconcile: unknown }>['reconcile']
+
+  /** The first process is killed in the middle of its handler; its lease ends. */
+  async function stage() {
+    const world = new World()
+    const store = memoryStore({ runtime: world.client() })
+    const settings = (client = world.client()) =>
+      ({ store: faultyStore(store, { runtime: client }), operation: 'pay', leaseMs: 30_000 }) as const
+    const crash = async (start: (own: ReturnType<typeof settings>) => Promise<unknown>): Promise<void> => {
+      const client = world.client()
+      void start(settings(client))
+      await world.settle()
+      client.kill()
+      await world.advance(40_000)
+    }
+    return { world, settings, crash }
+  }
+  const forever = (): Promise<never> => new Promise(() => undefined)
+  const hold: Reconcile = () => 'hold'
+
+  test('a Response is what callers get, then and later, and the handler does not run', async () => {
+    const { world, settings, crash } = await stage()
+    await crash((own) => fetchIdempotency(forever, { ...own, onCrash: { reconcile: hold } })(post()))
+    let [runs, asked] = [0, 0]
+    const reconcile: Reconcile = (crashed) => {
+      asked++
+      const answer = { attempt: crashed.attempt, key: crashed.downstreamKey('charge').length > 0 }
+      return { result: Response.json(answer, { status: 201, headers: { 'set-cookie': 'a=b', 'x-id': '7' } }) }
+    }
+    const handler = fetchIdempotency(() => new Response(String(++runs)), { ...settings(), onCrash: { reconcile } })
+    for (const _ of [1, 2]) {
+      const response = await world.run(handler(post()))
+      expect([response.status, await response.json()]).toEqual([201, { attempt: 1, key: true }])
+      expect(response.headers.get('idempotency-replayed')).toBe('true')
+      expect([response.headers.get('x-id'), response.headers.get('set-cookie')]).toEqual(['7', null])
+    }
+    expect([runs, asked]).toEqual([0, 1])
+  })
+
+  test('"hold" is 409, "retry" runs the handler', async () => {
+    const { world, settings, crash } = await stage()
+    await crash((own) => fetchIdempotency(forever, { ...own, onCrash: { reconcile: hold } })(post()))
+    const handler = (reconcile: Reconcile) =>
+      fetchIdempotency(() => new Response('ran', { status: 201 }), { ...settings(), onCrash: { reconcile } })
+    expect((await world.run(handler(hold)(post()))).status).toBe(409)
+    await world.advance(40_000)
+    const response = await world.run(handler(() => 'retry')(post()))
+    expect([response.status, await response.text()]).toEqual([201, 'ran'])
+  })
+
+  test('what is no Response is refused, and the record stays held', async () => {
+    const { world, settings, crash } = await stage()
+    await crash((own) => fetchIdempotency(forever, { ...own, onCrash: { reconcile: hold } })(post()))
+    const wrong = fetchIdempotency(() => new Response(), {
+      ...settings(),
+      onCrash: { reconcile: () => ({ result: { paid: true } }) },
+    })
+    await expect(world.run(wrong(post()))).rejects.toMatchObject({ code: 'CONFIG_INVALID', option: 'onCrash' })
+    await world.advance(40_000)
+    const right = fetchIdempotency(() => new Response(), {
+      ...settings(),
+      onCrash: { reconcile: () => ({ result: new Response(null, { status: 204 }) }) },
+    })
+    expect((await world.run(right(post()))).status).toBe(204)
+  })
+
+  test('for events it gives what the handler would have returned', async () => {
+    const { world, settings, crash } = await stage()
+    await crash((own) => httpIdempotency(forever, { ...own, onCrash: { reconcile: hold } })(httpEvent(sent), context))
+    const result = { statusCode: 201, headers: { 'Set-Cookie': 'a=b', 'X-Id': '7' }, body: 'paid' }
+    const handler = httpIdempotency(async (_event: object) => ({ statusCode: 500 }), {
+      ...settings(),
+      onCrash: { reconcile: () => ({ result }) },
+    })
+    for (const _ of [1, 2]) {
+      expect(await world.run(handler(httpEvent(sent), context))).toEqual({
+        statusCode: 201,
+        headers: { 'X-Id': '7', 'Idempotency-Replayed': 'true' },
+        body: 'paid',
+      })
+    }
   })
 })
