@@ -1,4 +1,4 @@
-export const PARTS = ['costs', 'latency', 'cpu', 'size', 'contention', 'effects', 'faults'] as const
+export const PARTS = ['costs', 'latency', 'cpu', 'size', 'contention', 'effects', 'faults', 'raft'] as const
 export type Part = (typeof PARTS)[number]
 
 export interface Arguments {

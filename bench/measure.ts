@@ -12,6 +12,7 @@ import { measureEffects } from './parts/effects.ts'
 import { runFaults } from './parts/faults.ts'
 import type { LatencyWish } from './parts/latency.process.ts'
 import type { Latency } from './parts/latency.ts'
+import { measureRaft } from './parts/raft.ts'
 import { IMPORT_COUNT, measureBundles, measureImports } from './parts/size.ts'
 import { ALL_PRODUCTS, LOCK_PRODUCTS } from './products/products.ts'
 import type { Progress } from './progress.ts'
@@ -94,4 +95,11 @@ const MEASURES: { readonly [part in Part]: (run: Run) => Promise<Partial<Results
   faults: async ({ endpoint, quick, progress }) => ({
     faults: await runFaults({ endpoint, quick, atOnce: 4, onStep: (done, of, what) => progress.step(done, of, what) }),
   }),
+  raft: async ({ quick, progress }) => {
+    const plan = quick
+      ? { rounds: 1, steps: 500_000, seeds: 50, records: 100_000, snapshots: 1 }
+      : { rounds: 5, steps: 3_000_000, seeds: 300, records: 1_000_000, snapshots: 3 }
+    let done = 0
+    return { raft: await measureRaft({ ...plan, onStep: (what) => progress.step(done++, plan.rounds * 3, what) }) }
+  },
 }

@@ -7,6 +7,7 @@ import type { CpuFigure } from './parts/cpu.ts'
 import type { EffectCost } from './parts/effects.ts'
 import type { FaultCell } from './parts/faults.ts'
 import type { Latency } from './parts/latency.ts'
+import type { RaftFigures } from './parts/raft.ts'
 import type { BundleSize, ImportTime } from './parts/size.ts'
 
 /** All that a run has found out: what `--json` prints, and what the documents are made of. */
@@ -27,4 +28,5 @@ export interface Results {
   /** The contention for a lock with a queue: Alonce's alone. */
   readonly fair?: ContentionReport
   readonly faults?: readonly FaultCell[]
+  readonly raft?: RaftFigures
 }

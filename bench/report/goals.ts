@@ -18,6 +18,7 @@ export function goalsOf(results: Results): Goal[] {
     ...capacityGoal(results),
     ...contentionGoals(results),
     ...effectGoals(results),
+    ...raftGoals(results),
   ]
 }
 
@@ -106,6 +107,31 @@ function effectGoals({ effects, fair }: Results): Goal[] {
       met: all && fair.writesPerGrant <= 3,
     },
     { what: `${queue}: ideal time ÷ time to drain`, goal: '≥ 0.9', measured: figure(rate), met: all && rate >= 0.9 },
+  ]
+}
+
+function raftGoals({ raft }: Results): Goal[] {
+  if (!raft) return []
+  const { coreSteps, simulatedEvents, stall } = raft
+  return [
+    {
+      what: 'Raft, the protocol alone: messages a second, 5 members on one core',
+      goal: '≥ 500 000',
+      measured: figure(coreSteps.median),
+      met: coreSteps.median >= 500_000,
+    },
+    {
+      what: 'Raft, the simulation: ten million events on all cores',
+      goal: '≤ 180 s',
+      measured: `${figure(1e7 / simulatedEvents.median)} s`,
+      met: 1e7 / simulatedEvents.median <= 180,
+    },
+    {
+      what: `Raft: longest turn while ${stall.records} records go into a snapshot`,
+      goal: '≤ 10 ms',
+      measured: `${spreadText(stall.during)} ms; without a snapshot ${spreadText(stall.without)} ms`,
+      met: stall.during.median <= 10,
+    },
   ]
 }
 

@@ -5,13 +5,13 @@ import type { FaultCell } from '../parts/faults.ts'
 import { LATENCY_CASES } from '../parts/latency.ts'
 import { ALL_PRODUCTS, LOCK_PRODUCTS, ONCE_PRODUCTS, type ProductId, TITLE } from '../products/products.ts'
 import type { Results } from '../results.ts'
-import { figure, spreadText } from '../statistics.ts'
+import { figure, type Spread, spreadText } from '../statistics.ts'
 import { goalsOf } from './goals.ts'
 import { table } from './markdown.ts'
 
 /** The whole report as Markdown, a section for each part that was measured. */
 export function reportOf(results: Results): string {
-  const sections = [conditions, goals, costs, latency, cpu, sizes, contention, effects, idempotencyFaults, lockFaults]
+  const sections = [conditions, goals, costs, latency, cpu, sizes, contention, effects, idempotencyFaults, lockFaults, raft]
   return sections
     .map((section) => section(results))
     .filter((text) => text !== '')
@@ -124,6 +124,24 @@ function effects({ effects: found, fair }: Results): string {
   )
   return `## Permits, shared locks, transactions, a queue\n\n${costs}\n\n${table(['`fair: true`', ...CONTENTION_HEAD.slice(1)], [contentionRow(fair)])}`
 }
+
+function raft({ raft: found }: Results): string {
+  if (!found) return ''
+  const { coreSteps, coreStepsOfCpu, simulatedEvents, stall } = found
+  const rows = [
+    ['protocol, 5 members: messages a second', thousands(coreSteps)],
+    ['protocol: messages per second of processor time', thousands(coreStepsOfCpu)],
+    ['simulation, all cores: events a second', thousands(simulatedEvents)],
+    [`snapshot of ${stall.records} records beside writes: longest turn`, `${spreadText(stall.during)} ms`],
+    ['the longest garbage collection meanwhile', `${spreadText(stall.longestCollection)} ms`],
+    ['the same load without a snapshot: longest turn', `${spreadText(stall.without)} ms`],
+    ['the snapshot takes', `${spreadText(stall.snapshotSeconds)} s`],
+  ]
+  return `## Raft\n\n${table(['', 'median (quartiles)'], rows)}`
+}
+
+const thousands = ({ median, low, high, rounds }: Spread): string =>
+  `${spreadText({ median: median / 1000, low: low / 1000, high: high / 1000, rounds })} thousand`
 
 const errorsText = (errors: { readonly [name: string]: number } = {}): string =>
   Object.entries(errors)
