@@ -1,12 +1,17 @@
 import type { ErrorCode } from '../store/errors.ts'
 import type { AlonceRecord, RecordKey } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
+import type { Interval } from '../store/time.ts'
 
 /** What the command line needs of a kind of store, besides the store: each kind brings its own. */
 export interface Backend {
   readonly store: Store
   /** Where the records lie, for messages: `table "alonce", namespace "default"`. */
   readonly place: string
+  /** The record without its result, which may be large, or damaged: who operates needs neither. By a linearizable read. */
+  look(key: RecordKey): Promise<AlonceRecord | undefined>
+  /** The store's clock, as the last of these requests has shown it. */
+  now(): Interval
   /** Records, page by page, in no order. */
   list(query: ListQuery): AsyncIterable<ListPage>
   /** Looks for what would make locks and operations fail. It changes nothing. */

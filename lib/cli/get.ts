@@ -6,10 +6,10 @@ import { STATUS } from './status.ts'
 import { viewOf } from './view.ts'
 
 export async function get(session: Session, key: RecordKey): Promise<number> {
-  const { store, place } = await session.open()
-  const record = await store.read(key)
+  const { look, now: clockOf, place } = await session.open()
+  const record = await look(key)
   if (!record) return absent(session, key, place)
-  const now = store.now()
+  const now = clockOf()
   const view = viewOf(key, record, now)
   session.tell(
     { ...view, clock: { earliest: iso(now.earliest), latest: iso(now.latest) } },

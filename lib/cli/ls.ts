@@ -1,4 +1,3 @@
-import { isAlonceError } from '../store/errors.ts'
 import type { ListEntry } from './backend.ts'
 import { type Cell, columns } from './columns.ts'
 import { iso } from './duration.ts'
@@ -31,7 +30,7 @@ interface Listing {
 }
 
 export async function ls(session: Session, options: ListOptions): Promise<number> {
-  const { store, ...backend } = await session.open()
+  const backend = await session.open()
   const states = options.all ? STATES : (options.state ?? IN_USE)
   const query = {
     prefix: prefixOf(options),
@@ -39,16 +38,11 @@ export async function ls(session: Session, options: ListOptions): Promise<number
     from: options.from,
     scanLimit: options.scanLimit,
   }
-  // One read, for the store's clock: a scan tells no time to the store.
-  await store.read('lock/alonce-clock' as Parameters<typeof store.read>[0]).catch((error: unknown) => {
-    if (!isAlonceError(error, 'STORE_DENIED')) throw error
-  })
-  const now = store.now()
-  const listing = await collect(session, backend.list(query), {
-    limit: options.limit,
-    states,
-    rowOf: (entry) => rowOf(entry, now),
-  })
+  const rowOf = ({ key, record }: ListEntry): Row =>
+    typeof record === 'string' ? { key, state: 'unreadable', code: record } : viewOf(key, record, backend.now())
+  const listing = await collect(session, backend.list(query), { limit: options.limit, states, rowOf })
+  const now = backend.now()
+  if (session.surroundings.err.isTTY) session.surroundings.err.write(CLEAR)
   const clock = { earliest: iso(now.earliest), latest: iso(now.latest) }
   const { rows, scanned, readUnits, next } = listing
   session.tell(
@@ -87,7 +81,7 @@ async function collect(
     scanned += page.scanned
     readUnits += page.readUnits
     next = page.next
-    if (err.isTTY && next !== undefined) err.write(`\rscanned ${scanned} items, found ${rows.length} `)
+    if (err.isTTY && next !== undefined) err.write(`${CLEAR}scanned ${scanned} items, found ${rows.length} `)
     for (const [index, entry] of page.entries.entries()) {
       const row = wanted.rowOf(entry)
       if (row.state !== 'unreadable' && !wanted.states.includes(row.state)) continue
@@ -100,11 +94,10 @@ async function collect(
   return { rows: sorted(rows), scanned, readUnits, next }
 }
 
-const sorted = (rows: readonly Row[]): readonly Row[] => rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+/** Takes the line of the progress away. */
+const CLEAR = '\r\u001b[K'
 
-function rowOf({ key, record }: ListEntry, now: Parameters<typeof viewOf>[2]): Row {
-  return typeof record === 'string' ? { key, state: 'unreadable', code: record } : viewOf(key, record, now)
-}
+const sorted = (rows: readonly Row[]): readonly Row[] => rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))
 
 const HEADER = ['STATE', 'KEY', 'FENCE', 'HOLDER', 'LEASE', ''].map((text): Cell => ({ text, color: 'dim' }))
 const BOUNDS = [10, 72, 16, 32, 28, 40]

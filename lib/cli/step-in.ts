@@ -39,10 +39,10 @@ export async function stepIn(
 ): Promise<number> {
   const { key, options } = target
   const { reason, by } = audit(session, options)
-  const { store, place } = await session.open()
-  const record = await store.read(key)
+  const { look, now: clockOf, place, store } = await session.open()
+  const record = await look(key)
   if (!record) return absent(session, key, place)
-  const now = store.now()
+  const now = clockOf()
   const view = viewOf(key, record, now)
   const fence = options.fence ?? onlyFence(view)
   if (fence === undefined) return nothing(session, WORDS[type].nothing)

@@ -20,14 +20,14 @@ type Sight = { readonly at: string | undefined } & (RecordView | { readonly key:
 
 /** By reading again and again: no store calls anybody. What came and went between two reads is not seen. */
 export async function watch(session: Session, key: RecordKey, options: WatchOptions): Promise<number> {
-  const { store } = await session.open()
+  const { look, now: clockOf, store } = await session.open()
   const stop = new AbortController()
   const done = session.surroundings.onSignals(STOP_SIGNALS, () => stop.abort())
   let last: string | undefined
   while (!stop.signal.aborted) {
-    const record = await patiently(session, store.read(key))
+    const record = await patiently(session, look(key))
     if (record !== 'unavailable') {
-      const now = store.now()
+      const now = clockOf()
       const sight: Sight = { at: iso(now.latest), ...(record ? viewOf(key, record, now) : { key, state: 'absent' as const }) }
       const mark = markOf(sight, options)
       if (mark !== last) session.tell(sight, line(session, sight, now.latest))

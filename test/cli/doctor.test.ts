@@ -8,6 +8,7 @@ import { type Described, tableFindings } from '../../lib/cli/dynamodb/table-find
 import { createTable } from '../../lib/stores/dynamodb/create-table.ts'
 import { dynamodbMissing, testTable } from '../support/dynamodb-table.ts'
 import { Desk, program } from './command-line.ts'
+import { gateway } from './gateway.ts'
 
 interface Report {
   readonly findings: readonly Finding[]
@@ -67,6 +68,37 @@ describe.skipIf(dynamodbMissing)('alonce doctor', { timeout: 60_000 }, () => {
     expect(other.out).toContain('Make a table with the partition key "pk"')
     const absent = await (await deskOn('no-such-table')).run('doctor')
     expect(absent).toMatchObject({ status: 1, out: expect.stringContaining('-> For development: alonce table create') })
+  })
+
+  test('tells each permission that is missing, and what needs it', async () => {
+    const { tableName } = await testTable()
+    const denied = ['UpdateItem', 'Scan', 'TransactWriteItems', 'DescribeTimeToLive', 'DescribeContinuousBackups']
+    const { endpoint, close } = await gateway({ denied })
+    const { status, out } = await (await deskOn(tableName)).run('doctor', '--endpoint', endpoint, '--json')
+    close()
+    const { findings } = JSON.parse(out) as Report
+    const about = (check: string) => findings.find((finding) => finding.check === check)
+    expect(status).toBe(1)
+    expect(about('permission.UpdateItem')).toEqual({
+      check: 'permission.UpdateItem',
+      severity: 'error',
+      found: 'dynamodb:UpdateItem is denied to whoever runs this',
+      remedy: 'Grant dynamodb:UpdateItem on the table: every lock and operation needs it.',
+    })
+    expect(about('permission.GetItem')?.severity).toBe('ok')
+    const notes = ['permission.Scan', 'permission.ConditionCheckItem', 'table.ttl', 'table.recovery']
+    expect(notes.map((check) => about(check)?.severity)).toEqual(['note', 'note', 'note', 'note'])
+  })
+
+  test('finds out that the server’s time does not come through', async () => {
+    const { tableName } = await testTable()
+    const { endpoint, close } = await gateway({ stripDate: true })
+    const { findings } = await (await deskOn(tableName)).json<Report>('doctor', '--endpoint', endpoint)
+    close()
+    expect(findings.find(({ check }) => check === 'clock')).toMatchObject({
+      severity: 'warning',
+      found: expect.stringContaining('no Date'),
+    })
   })
 
   test('table create makes what doctor is content with, and leaves a table that is there as it is', async () => {

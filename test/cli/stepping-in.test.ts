@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { RecordView } from '../../lib/cli/view.ts'
+import type { OnceView, RecordView } from '../../lib/cli/view.ts'
 import { onceKey } from '../../lib/idempotency/key.ts'
 import { acquireLock, withIdempotency } from '../../lib/index.ts'
 import { lockKey } from '../../lib/store/key.ts'
@@ -83,6 +83,18 @@ describe.skipIf(dynamodbMissing).concurrent('alonce forget', { timeout: 60_000 }
     expect(await charge()).toBe(2)
     const view = await at.json<RecordView>('get', 'charge', 'pay-1')
     expect(view).toMatchObject({ state: 'completed', intervention: { by: 'ann', reason: 'refunded' } })
+  })
+
+  test('I26 clears a record whose result is damaged, which no call could replay', async () => {
+    const at = await desk()
+    const body = { owner: 'A', count: 2, bytes: 500_000, sha256: 'x' }
+    const damaged = { ...completedFor(HOUR), result: { form: 'value', codec: 'json', body } as const }
+    await at.plant(onceKey('report', { key: 'r-1' }), damaged)
+    const call = () => withIdempotency({ store: at.store, operation: 'report', key: 'r-1' }, async () => 'made again')
+    await expect(call()).rejects.toMatchObject({ code: 'RECORD_UNREADABLE' })
+    expect((await at.json<OnceView>('get', 'report', 'r-1')).result).toEqual({ form: 'value', codec: 'json', bytes: 500_000 })
+    expect((await at.run('forget', 'report', 'r-1', '--reason', 'damaged', '--yes')).status).toBe(0)
+    expect(await call()).toBe('made again')
   })
 
   test('takes the hashed key that ls shows, and is for operations only', async () => {

@@ -2,8 +2,10 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import { type Runtime, systemRuntime } from '../../runtime/runtime.ts'
 import { AlonceError, isAlonceError } from '../../store/errors.ts'
 import type { Store } from '../../store/store.ts'
-import { dynamodbStore } from '../../stores/dynamodb/dynamodb-store.ts'
+import { watch } from '../../stores/dynamodb/attempts.ts'
+import { type CommandSender, dynamodbStore } from '../../stores/dynamodb/dynamodb-store.ts'
 import { judge } from '../../stores/dynamodb/errors.ts'
+import { TableClock } from '../../stores/dynamodb/table-clock.ts'
 
 export interface ConnectionOptions {
   readonly tableName: string | undefined
@@ -16,6 +18,8 @@ export interface ConnectionOptions {
 export interface Connection {
   readonly store: Store
   readonly client: DynamoDBClient
+  /** Of what `client` was answered. */
+  readonly clock: TableClock
   readonly runtime: Runtime
   readonly tableName: string
   readonly namespace: string
@@ -24,6 +28,8 @@ export interface Connection {
 /** People's machines are far away and log in first: more patient than a function that somebody waits for. */
 const REQUEST_MS = 5000
 const TOTAL_MS = 15_000
+/** The store's own default. */
+const GUARD_MS = 1000
 
 /** @throws AlonceError `CONFIG_INVALID` */
 export function connect(options: ConnectionOptions): Connection {
@@ -36,11 +42,19 @@ export function connect(options: ConnectionOptions): Connection {
   const store = dynamodbStore({ tableName, namespace, clientConfig, ...bounds })
   const requestHandler = { connectionTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
   const client = new DynamoDBClient({ ...clientConfig, requestHandler })
-  return { store, client, runtime: systemRuntime, tableName: tableName ?? '', namespace }
+  // As cautious as the store's, so that "expired" means that it can be taken over.
+  const clock = new TableClock(systemRuntime.clock, GUARD_MS)
+  return { store, client, clock, runtime: systemRuntime, tableName: tableName ?? '', namespace }
 }
 
-/** @throws AlonceError as the store does, for a request that is none of the store's. */
-export async function ask<T>(tableName: string, request: Promise<T>): Promise<T> {
+/** Sends what the store does not, once: the SDK retries. @throws AlonceError as the store does */
+export async function send<Output>({ client, clock, tableName }: Connection, command: object): Promise<Output> {
+  watch(command, { clock, attempts: [], onRequest: undefined })
+  return explained(tableName, (client as CommandSender).send(command) as Promise<Output>)
+}
+
+/** @throws AlonceError as the store does */
+export async function explained<T>(tableName: string, request: Promise<T>): Promise<T> {
   try {
     return await request
   } catch (cause) {

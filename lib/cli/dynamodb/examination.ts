@@ -1,25 +1,25 @@
 import {
   DescribeContinuousBackupsCommand,
   DescribeTableCommand,
+  type DescribeTableCommandOutput,
   DescribeTimeToLiveCommand,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb'
 import { type ErrorCode, isAlonceError } from '../../store/errors.ts'
-import { watch } from '../../stores/dynamodb/attempts.ts'
 import { TableClock } from '../../stores/dynamodb/table-clock.ts'
 import type { Finding } from '../backend.ts'
 import { clockFinding, retryFinding } from './clock-findings.ts'
-import { ask, type Connection } from './connection.ts'
+import { type Connection, explained, send } from './connection.ts'
 import { permissionFindings } from './probe.ts'
 import { tableFindings, type Unseen } from './table-findings.ts'
 
 /** All that can be known from outside. A table that is not there, or credentials that are refused, are one finding and the end. */
 export async function examine(connection: Connection): Promise<readonly Finding[]> {
   const { client, tableName, runtime } = connection
+  // Without the guard that a takeover keeps: what is asked here is what the clocks say.
   const clock = new TableClock(runtime.clock, 0)
-  const describe = new DescribeTableCommand({ TableName: tableName })
-  watch(describe, { clock, attempts: [], onRequest: undefined })
-  const table = await orDenied(ask(tableName, client.send(describe)), 'table.schema', 'dynamodb:DescribeTable')
+  const describe = send<DescribeTableCommandOutput>({ ...connection, clock }, new DescribeTableCommand({ TableName: tableName }))
+  const table = await orDenied(describe, 'table.schema', 'dynamodb:DescribeTable')
   const seen = { wallMs: runtime.clock.wall(), server: clock.basis === 'server' ? clock.now() : undefined }
   if ('check' in table && table.severity === 'error') return [table]
   const about = 'check' in table ? [table] : await describedFindings(connection, table.Table ?? {})
@@ -31,8 +31,8 @@ export async function examine(connection: Connection): Promise<readonly Finding[
 async function describedFindings({ client, tableName }: Connection, table: TableDescription): Promise<readonly Finding[]> {
   const TableName = tableName
   const [ttl, backups] = await Promise.all([
-    orUnseen(ask(tableName, client.send(new DescribeTimeToLiveCommand({ TableName })))),
-    orUnseen(ask(tableName, client.send(new DescribeContinuousBackupsCommand({ TableName })))),
+    orUnseen(explained(tableName, client.send(new DescribeTimeToLiveCommand({ TableName })))),
+    orUnseen(explained(tableName, client.send(new DescribeContinuousBackupsCommand({ TableName })))),
   ])
   return tableFindings({
     table,

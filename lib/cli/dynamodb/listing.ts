@@ -1,10 +1,10 @@
-import { type AttributeValue, ScanCommand, type ScanCommandInput } from '@aws-sdk/client-dynamodb'
+import { type AttributeValue, ScanCommand, type ScanCommandInput, type ScanCommandOutput } from '@aws-sdk/client-dynamodb'
 import { isAlonceError } from '../../store/errors.ts'
 import type { RecordKey } from '../../store/record.ts'
 import { decodeHead, STATUS } from '../../stores/dynamodb/item.ts'
 import type { ListEntry, ListPage, ListQuery } from '../backend.ts'
 import { UsageError } from '../status.ts'
-import { ask, type Connection } from './connection.ts'
+import { type Connection, send } from './connection.ts'
 
 type Item = Record<string, AttributeValue>
 
@@ -16,13 +16,12 @@ const PAGE_ITEMS = 1000
  * consistent, which costs half.
  */
 export async function* listing(connection: Connection, query: ListQuery): AsyncGenerator<ListPage> {
-  const { client, tableName, namespace } = connection
   let from = query.from === undefined ? undefined : startOf(query.from)
   let left = query.scanLimit
   do {
     const input = { ...scanOf(connection, query), Limit: Math.min(PAGE_ITEMS, left), ...(from && { ExclusiveStartKey: from }) }
-    const page = await ask(tableName, client.send(new ScanCommand(input)))
-    const entries = (page.Items ?? []).map((item) => entryOf(item, namespace))
+    const page = await send<ScanCommandOutput>(connection, new ScanCommand(input))
+    const entries = (page.Items ?? []).map((item) => entryOf(item, connection.namespace))
     const scanned = page.ScannedCount ?? 0
     left -= scanned
     from = page.LastEvaluatedKey

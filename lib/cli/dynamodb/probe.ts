@@ -75,7 +75,7 @@ async function outcomeOf(
     if (verdict.kind === 'refused' || isCondition(error)) return allowed
     if (verdict.kind === 'fatal' && verdict.error.code === 'STORE_DENIED') {
       const remedy = `Grant dynamodb:${action} on the table: ${neededFor} needs it.`
-      return { check, severity: ifDenied, found: `dynamodb:${action} is denied`, remedy }
+      return { check, severity: ifDenied, found: `dynamodb:${action} is denied to whoever runs this`, remedy }
     }
     const found = `dynamodb:${action} could not be tried (${error instanceof Error ? error.name : 'unknown'})`
     return { check, severity: 'warning', found, remedy: 'Run doctor again.' }
