@@ -67,7 +67,7 @@ export abstract class AlonceTableAccess extends Construct {
     return grantInspect(this, grantee)
   }
 
-  /** For people on duty: `grantInspect`, and to break locks and forget records. */
+  /** For people on duty: `grantInspect`, and what functions may, to break locks and forget records. */
   grantOperate(grantee: IGrantable): Grant {
     return grantOperate(this, grantee)
   }

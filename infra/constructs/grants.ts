@@ -10,6 +10,7 @@ const USE = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb
 const GUARD = ['dynamodb:ConditionCheckItem'] as const
 /** To look: the command line's `ls`, `get`, `watch` and `doctor`. `ls` scans, because nobody knows the keys. */
 const INSPECT = [
+  'dynamodb:DescribeContinuousBackups',
   'dynamodb:DescribeTable',
   'dynamodb:DescribeTimeToLive',
   'dynamodb:GetItem',
@@ -17,8 +18,7 @@ const INSPECT = [
   'dynamodb:Scan',
 ] as const
 /** To act: `break`, `forget`, `run`. Records are overwritten, never deleted: a fence must not begin anew. */
-const OPERATE = [...INSPECT, 'dynamodb:PutItem', 'dynamodb:UpdateItem'] as const
-
+const OPERATE = [...new Set([...INSPECT, ...USE, ...GUARD])]
 const SWEEP = ['dynamodb:DeleteItem', 'dynamodb:Scan'] as const
 
 export interface UseOptions {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AlonceTable, type UseOptions } from '../../infra/constructs/index.ts'
 import { dynamodbMissing, testTable } from '../support/dynamodb-table.ts'
 import { actionsOf, type Policy, policiesOf } from './cloud.ts'
-import { conformanceRun, functionRuns, NAMESPACE } from './recorded-runs.ts'
+import { type CommandLineRuns, commandLineRuns, conformanceRun, functionRuns, NAMESPACE } from './recorded-runs.ts'
 import { type Access, Recording } from './recording.ts'
 import { allowed, onKey, onTable } from './simulated-iam.ts'
 import { newAssembly, ofType, removeFolders, stackIn, type Template } from './synthesis.ts'
@@ -108,30 +108,40 @@ describe.skipIf(dynamodbMissing)(`permissions are enough and not more (${dynamod
     })
   })
 
-  test('people who inspect read and write nothing; people who operate write, and delete nothing', async () => {
-    const { stack, template } = stackIn('eu-west-1')
-    const table = new AlonceTable(stack, 'Alonce')
-    const [inspector, operator] = ['Inspector', 'Operator'].map((id) => new Role(stack, id, { assumedBy: LAMBDA }))
-    table.grantInspect(inspector as Role)
-    table.grantOperate(operator as Role)
-    const synthesized = template()
-    const may = async (role: Role | undefined, action: string) =>
-      allowed(
-        policiesOf(synthesized, idOf(synthesized, role)),
-        onTable({ action, tableArn: arnOf(synthesized), leadingKey: 'default/lock/a' }),
+  describe('people', () => {
+    let sent: CommandLineRuns
+    beforeAll(async () => {
+      sent = await commandLineRuns(recording)
+    })
+    const { tableArn, policiesOfRole } = peoplePolicies()
+    const denied = async (role: 'Inspector' | 'Operator', accesses: readonly Access[]) => {
+      const verdicts = await Promise.all(
+        accesses.map((access) => allowed(policiesOfRole[role], onTable({ ...access, tableArn }))),
       )
-    for (const action of ['GetItem', 'Query', 'Scan', 'DescribeTable', 'DescribeTimeToLive']) {
-      expect(await may(inspector, `dynamodb:${action}`)).toBe(true)
-      expect(await may(operator, `dynamodb:${action}`)).toBe(true)
+      return accesses.filter((_access, index) => !verdicts[index])
     }
-    for (const action of ['PutItem', 'UpdateItem']) {
-      expect(await may(inspector, `dynamodb:${action}`)).toBe(false)
-      expect(await may(operator, `dynamodb:${action}`)).toBe(true)
-    }
-    for (const action of ['DeleteItem', 'DeleteTable', 'UpdateTable', 'BatchWriteItem']) {
-      expect(await may(inspector, `dynamodb:${action}`)).toBe(false)
-      expect(await may(operator, `dynamodb:${action}`)).toBe(false)
-    }
+
+    test('who inspects may do what ls, get and watch do, and writes nothing', async () => {
+      expect(sent.look.map(({ action }) => action)).toEqual(['dynamodb:GetItem', 'dynamodb:Scan'])
+      expect(await denied('Inspector', sent.look)).toEqual([])
+      for (const action of ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem', 'DeleteTable', 'UpdateTable']) {
+        const asked = onTable({ action: `dynamodb:${action}`, tableArn, leadingKey: 'default/lock/a' })
+        expect(await allowed(policiesOfRole.Inspector, asked)).toBe(false)
+      }
+    })
+
+    test('who operates may do what doctor, break and forget do, and deletes nothing', async () => {
+      expect(await denied('Operator', [...sent.look, ...sent.act])).toEqual([])
+      for (const action of ['DeleteItem', 'BatchWriteItem', 'DeleteTable', 'UpdateTable', 'RestoreTableToPointInTime']) {
+        const asked = onTable({ action: `dynamodb:${action}`, tableArn, leadingKey: 'default/lock/a' })
+        expect(await allowed(policiesOfRole.Operator, asked)).toBe(false)
+      }
+    })
+
+    test('neither may do what the command line does not', () => {
+      expect(unused(policiesOfRole.Inspector, [...sent.look, ...sent.act])).toEqual([])
+      expect(unused(policiesOfRole.Operator, [...sent.look, ...sent.act])).toEqual([])
+    })
   })
 
   describe('the functions of the stack', () => {
@@ -194,6 +204,22 @@ function usePolicies(options: UseOptions): Use {
     policies: policiesOf(synthesized, idOf(synthesized, role)),
     tableArn: arnOf(synthesized),
     keyArn: `arn:aws:kms:eu-west-1:111122223333:key/${keyId}`,
+  }
+}
+
+function peoplePolicies() {
+  const { stack, template } = stackIn('eu-west-1')
+  const table = new AlonceTable(stack, 'Alonce')
+  const [inspector, operator] = ['Inspector', 'Operator'].map((id) => new Role(stack, id, { assumedBy: LAMBDA })) as [Role, Role]
+  table.grantInspect(inspector)
+  table.grantOperate(operator)
+  const synthesized = template()
+  return {
+    tableArn: arnOf(synthesized),
+    policiesOfRole: {
+      Inspector: policiesOf(synthesized, idOf(synthesized, inspector)),
+      Operator: policiesOf(synthesized, idOf(synthesized, operator)),
+    },
   }
 }
 

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { ordersHandler } from '../../functions/orders/handler.ts'
 import { paymentsHandler } from '../../functions/payments/handler.ts'
 import { settlementHandler } from '../../functions/settlement/handler.ts'
+import { openDynamoDB } from '../../lib/cli/dynamodb/dynamodb-backend.ts'
 import { withIdempotency, withLock } from '../../lib/index.ts'
+import { lockKey } from '../../lib/store/key.ts'
+import type { RecordKey } from '../../lib/store/record.ts'
 import { dynamodbStore } from '../../lib/stores/dynamodb/dynamodb-store.ts'
 import { storeConformance } from '../../lib/testing/index.ts'
-import { openDynamoDB } from '../support/dynamodb-backend.ts'
+import { openDynamoDB as openTestStore } from '../support/dynamodb-backend.ts'
 import { localConfig, testTable } from '../support/dynamodb-table.ts'
 import { World } from '../support/world.ts'
 import type { Access, Recording } from './recording.ts'
@@ -21,7 +24,7 @@ export async function conformanceRun(recording: Recording): Promise<Access[]> {
   const bodies: (() => Promise<void>)[] = []
   const open = async () => {
     const world = new World()
-    const shared = await openDynamoDB(world)
+    const shared = await openTestStore(world)
     return {
       connect: () => shared.connect(world.client()),
       advance: (ms: number) => world.advance(ms),
@@ -76,4 +79,33 @@ export async function functionRuns(recording: Recording): Promise<{ readonly [na
   const night = { time: '2026-11-24T01:00:00Z' } as never
   expect(await settlement(night, context)).toMatchObject({ outcome: 'settled', merchants: 1 })
   return { payments: ofPayments, orders: ofOrders, settlement: named(recording.take()) }
+}
+
+export interface CommandLineRuns {
+  /** `ls`, `get`, `watch`. */
+  readonly look: readonly Access[]
+  /** `doctor`, `break`, `forget`. */
+  readonly act: readonly Access[]
+}
+
+/** What the command line sends, beneath its words. */
+export async function commandLineRuns(recording: Recording): Promise<CommandLineRuns> {
+  const { tableName } = await testTable()
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'none').stubEnv('AWS_SECRET_ACCESS_KEY', 'none')
+  const where = { tableName, namespace: 'default', region: 'us-east-1', endpoint: String(localConfig().endpoint) }
+  const { store, look, list, examine } = openDynamoDB(where)
+  const key = lockKey(randomUUID())
+  const acquired = await store.execute({ type: 'lock.acquire', key, owner: 'A', leaseMs: 10_000 })
+  const operation = `once/test/${randomUUID()}` as RecordKey
+  const started = await store.execute({ type: 'once.begin', key: operation, owner: 'A', leaseMs: 10_000, retainMs: 60_000 })
+  recording.take()
+  for await (const _page of list({ prefix: '', completed: true, from: undefined, scanLimit: 10 })) break
+  await look(key)
+  const looking = recording.take()
+  await examine()
+  if (!('fence' in acquired && 'fence' in started)) throw new Error('neither lock nor operation')
+  await store.execute({ type: 'lock.break', key, owner: 'B', fence: acquired.fence })
+  await store.execute({ type: 'once.forget', key: operation, owner: 'B', fence: started.fence })
+  vi.unstubAllEnvs()
+  return { look: looking, act: recording.take() }
 }
