@@ -2,11 +2,14 @@ import { boundedWait, type Lease, remainingMs } from '../runtime/invocation.ts'
 import { sleep } from '../runtime/runtime.ts'
 import type { AcquiredAll, Granted } from '../store/command.ts'
 import { AlonceError, invariant, isAlonceError } from '../store/errors.ts'
+import type { LockRecord } from '../store/record.ts'
 import type { Held } from './attempt.ts'
+import type { Sight } from './crowd.ts'
 import { LeasedLock } from './handle.ts'
+import { Looks } from './looks.ts'
 import { codeOf, elapsedMs, type LockRequest, leaseOf, monotonic, tell, timeoutOf } from './request.ts'
 import { obstacle } from './transitions.ts'
-import { backOffFurther, pauseOf, startBackOff } from './waiting.ts'
+import { type BackOff, backOffFurther, pauseOf, startBackOff } from './waiting.ts'
 
 /** `inTurn`: none is held, and to wait on for all of them at once is no good. */
 export type Together =
@@ -36,6 +39,7 @@ export class JointAttempt {
   readonly #startedAtMs: number
   readonly #waitUntilMs: number
   readonly #inInvocation: boolean
+  #waited: { readonly request: LockRequest; readonly backOff: BackOff } | undefined
   #sent = 0
   readonly #onRequest = (): void => {
     this.#sent++
@@ -55,13 +59,23 @@ export class JointAttempt {
     for (let tries = 1; outcome.held && !outcome.inTurn && this.#leftMs() > 0; tries++) {
       if (tries === MOST_TRIES) return { ...outcome, inTurn: true }
       if (!(await this.#waitFor(outcome))) break
-      outcome = await this.#try()
+      outcome = await this.#tryAgain(outcome)
     }
     if (outcome.held && !outcome.inTurn) {
       const { request, held } = outcome
       tell(request, 'held', { fence: held.fence, holder: held.holder.label, ...this.#cost() })
     }
     return outcome
+  }
+
+  /** Through outages, while there is time: what a try may have done was taken back, and the next one has new owners. */
+  async #tryAgain(known: Together): Promise<Together> {
+    try {
+      return await this.#try()
+    } catch (error) {
+      if (!isAlonceError(error, 'STORE_UNAVAILABLE') || this.#leftMs() <= 0) throw error
+      return known
+    }
   }
 
   async #try(): Promise<Together> {
@@ -118,34 +132,28 @@ export class JointAttempt {
   async #waitFor({ request, held: first }: { readonly request: LockRequest; readonly held: Held }): Promise<boolean> {
     const { store } = request
     const sinceMs = monotonic(request)
+    const looks = new Looks(request, this.#onRequest)
     let held: Held | undefined = first
-    let backOff = startBackOff({ fence: first.fence, atMs: sinceMs })
+    let backOff = this.#backOffFor(request, { fence: first.fence, atMs: sinceMs })
     for (let left = this.#leftMs(); held && left > 0; left = this.#leftMs()) {
       const pause = pauseOf(backOff, held.holder, { now: store.now(), fraction: store.runtime.random.fraction() })
       await sleep(store.runtime.timer, Math.min(left, pause.ms))
       if (this.#isOver()) break
-      const askedAtMs = monotonic(request)
-      held = await this.#look(request, held)
-      const answerMs = elapsedMs(request, askedAtMs)
-      const atMs = askedAtMs + answerMs
-      if (held) backOff = backOffFurther(pause.backOff, { fence: held.fence, atMs, answerMs, inVain: false })
+      const record = await looks.look()
+      // An outage is no news: what is known to be held is not taken to be free.
+      if (record !== 'unknown') held = inTheWayOf(request, record)
+      const { answerMs } = looks
+      const sight = { fence: held?.fence ?? first.fence, atMs: monotonic(request), answerMs, inVain: held === undefined }
+      backOff = backOffFurther(pause.backOff, sight)
     }
+    this.#waited = { request, backOff }
     tell(request, 'waited', { durationMs: elapsedMs(request, sinceMs), requests: this.#sent })
     return held === undefined
   }
 
-  /** What is in the way now. An outage is no news: what is known to be held is not taken to be free. */
-  async #look(request: LockRequest, known: Held): Promise<Held | undefined> {
-    const { store, key, share } = request
-    try {
-      const record = await store.read(key, { timeoutMs: timeoutOf(request), onRequest: this.#onRequest })
-      if (record?.kind !== 'lock') return undefined
-      const inTheWay = obstacle(record, { owner: '', share }, store.now().earliest)
-      return inTheWay && { fence: record.fence, ...inTheWay }
-    } catch (error) {
-      if (isAlonceError(error, 'STORE_UNAVAILABLE')) return known
-      throw error
-    }
+  /** Who has tried in vain since goes on where it was. */
+  #backOffFor(request: LockRequest, sight: Sight): BackOff {
+    return this.#waited?.request === request ? this.#waited.backOff : startBackOff(sight)
   }
 
   #leftMs(): number {
@@ -172,6 +180,11 @@ export class JointAttempt {
     }
     await Promise.all(parts.map(release))
   }
+}
+
+function inTheWayOf({ share, store }: LockRequest, record: LockRecord | undefined): Held | undefined {
+  const inTheWay = obstacle(record, { owner: '', share }, store.now().earliest)
+  return record && inTheWay && { fence: record.fence, ...inTheWay }
 }
 
 const isNearlyOver = ({ request: { store }, leaseMs }: Part, { expiresAtMs }: Granted): boolean =>

@@ -71,6 +71,24 @@ export const mutants: readonly Mutant[] = [
     replace: 'record?.holder ? record.holder.owner',
   },
   {
+    name: 'who broke a lock is forgotten at the next grant',
+    file: lock,
+    find: 'return next({ ...granted, tombstone, intervention },',
+    replace: 'return next({ ...granted, tombstone, intervention: intervention && undefined },',
+  },
+  {
+    name: 'who made an operation be forgotten is itself forgotten at the next attempt',
+    file: once,
+    find: '    intervention: record?.intervention,',
+    replace: '',
+  },
+  {
+    name: 'anybody’s break counts as the one whose answer was lost',
+    file: 'store/intervention.ts',
+    find: ' || last.by !== by) return false',
+    replace: ') return false',
+  },
+  {
     name: 'one permit too many',
     file: 'lock/pool.ts',
     find: 'pool.weight + weight <= (limit ?? Number.POSITIVE_INFINITY)',
@@ -237,6 +255,12 @@ export const mutants: readonly Mutant[] = [
     file: 'lock/together.ts',
     find: 'if (late) {',
     replace: 'if (late && (false as boolean)) {',
+  },
+  {
+    name: 'together: who waits gives up in an outage',
+    file: 'lock/together.ts',
+    find: 'return await this.#try()\n    } catch (error) {\n      if (',
+    replace: 'return await this.#try()\n    } catch (error) {\n      if ((true as boolean) || ',
   },
   {
     name: 'together: the function knows no named fence',

@@ -111,6 +111,20 @@ describe.each(backends)('several locks in one transaction, on $name', (backend) 
     }
   })
 
+  test('who waits goes on through an outage, while there is time', async () => {
+    const { world, started } = await stage()
+    const [a, b] = [await started(), await started()]
+    const held = await world.run(acquireLock({ store: b.store, key: 'y', leaseMs: LEASE_MS }))
+    const waiting = acquireLock({ store: a.store, keys: ['x', 'y'], leaseMs: LEASE_MS, waitMs: 25_000 })
+    await world.advance(500)
+    a.wire.inject('throttle', 'acquire-all', 6)
+    await world.run(held.release())
+    const lock = await world.run(waiting)
+    expect(lock.locks).toHaveLength(2)
+    expect(a.wire.sent.filter((type) => type === 'acquire-all')).toHaveLength(8)
+    await world.run(lock.release())
+  })
+
   test('L16 they are never all free at once: who waits takes them in turn in the end', async () => {
     const { world, started } = await stage()
     const [a, b, c] = [await started(), await started(), await started()]
