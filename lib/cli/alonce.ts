@@ -11,8 +11,9 @@ const manifest = createRequire(import.meta.url)('alonce/package.json') as { vers
 
 const surroundings: Surroundings = {
   env: process.env,
-  out: output(stdout),
-  err: output(stderr),
+  // Whoever read us has gone (`alonce ls | head`): there is nobody to tell. But what runs under a lock goes on without our remarks.
+  out: output(stdout, () => process.exit()),
+  err: output(stderr, () => undefined),
   ask: stdin.isTTY && stderr.isTTY ? ask : undefined,
   user: `${userName()}@${hostname()}`,
   label: `${hostname()} pid ${process.pid}`,
@@ -26,9 +27,8 @@ const surroundings: Surroundings = {
   },
 }
 
-function output(stream: NodeJS.WriteStream): Surroundings['out'] {
-  // Whoever read us has gone (`alonce ls | head`): there is nobody to tell.
-  stream.on('error', () => process.exit())
+function output(stream: NodeJS.WriteStream, onClosed: () => void): Surroundings['out'] {
+  stream.on('error', onClosed)
   return { write: (text) => stream.write(text), isTTY: stream.isTTY === true }
 }
 

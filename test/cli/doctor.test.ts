@@ -7,7 +7,7 @@ import { clockFinding } from '../../lib/cli/dynamodb/clock-findings.ts'
 import { type Described, tableFindings } from '../../lib/cli/dynamodb/table-findings.ts'
 import { createTable } from '../../lib/stores/dynamodb/create-table.ts'
 import { dynamodbMissing, testTable } from '../support/dynamodb-table.ts'
-import { Desk, program } from './command-line.ts'
+import { Desk, desk, heldFor, lockRecord, program } from './command-line.ts'
 import { gateway } from './gateway.ts'
 
 interface Report {
@@ -88,6 +88,23 @@ describe.skipIf(dynamodbMissing)('alonce doctor', { timeout: 60_000 }, () => {
     expect(about('permission.GetItem')?.severity).toBe('ok')
     const notes = ['permission.Scan', 'permission.ConditionCheckItem', 'table.ttl', 'table.recovery']
     expect(notes.map((check) => about(check)?.severity)).toEqual(['note', 'note', 'note', 'note'])
+  })
+
+  test.each([
+    [['ls', '--all'], ['Scan']],
+    [['get', 'lock/job'], ['GetItem']],
+    [
+      ['break', 'job', '--reason', 'x', '--yes'],
+      ['GetItem', 'PutItem'],
+    ],
+    [['run', 'job', '--', 'true'], ['UpdateItem']],
+  ])('%j asks for no more than the page on permissions says', async (args, expected) => {
+    const at = await desk()
+    await at.plant('lock/job', args[0] === 'run' ? lockRecord() : heldFor(60_000))
+    const { endpoint, actions, close } = await gateway({})
+    expect((await at.run('--endpoint', endpoint, ...args)).status).toBe(0)
+    close()
+    expect([...actions].sort()).toEqual(expected)
   })
 
   test('finds out that the server’s time does not come through', async () => {

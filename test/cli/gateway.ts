@@ -9,14 +9,20 @@ export interface Refusals {
   readonly stripDate?: boolean
 }
 
+export interface Gateway {
+  readonly endpoint: string
+  /** What was asked for. */
+  readonly actions: ReadonlySet<string>
+  close(): void
+}
+
 /** DynamoDB Local behind a gateway that refuses, as IAM would. DynamoDB Local itself lets everybody do everything. */
-export async function gateway({
-  denied = [],
-  stripDate = false,
-}: Refusals): Promise<{ readonly endpoint: string; close(): void }> {
+export async function gateway({ denied = [], stripDate = false }: Refusals): Promise<Gateway> {
+  const actions = new Set<string>()
   const server = createServer(async (request, response) => {
     response.sendDate = !stripDate
     const target = String(request.headers['x-amz-target'])
+    actions.add(target.split('.')[1] ?? '')
     const body = Buffer.concat(await request.toArray())
     if (denied.includes(target.split('.')[1] ?? '')) {
       response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' })
@@ -37,6 +43,7 @@ export async function gateway({
   const { port } = server.address() as AddressInfo
   return {
     endpoint: `http://127.0.0.1:${port}`,
+    actions,
     close: () => {
       server.closeAllConnections()
       server.close()
