@@ -102,7 +102,7 @@ export class AlonceTable extends AlonceTableAccess {
   #annotate(regions: Regions | undefined): void {
     if (regions?.consistency === 'strong') {
       const lacks =
-        'This table has no transactions (operation.transact() and lock.guard() are refused by DynamoDB) and no TTL (a sweeper function deletes what has expired).'
+        'This table has no transactions: give the functions dynamodbStore({ tableName, transactions: false }), and do without operation.transact() and lock.guard(). It has no TTL: a sweeper function deletes what has expired.'
       Annotations.of(this).addInfo(lacks)
     } else if (regions) {
       const breaks = `${regions.acknowledgeBroken.join(', ')} hold within one region only: never write in two at once.`

@@ -19,7 +19,8 @@ export interface EventualRegions {
 
 /**
  * Strong consistency, in three regions of one set (America, Europe, Asia), or two and a witness. DynamoDB has no transactions
- * there (`operation.transact()`, `lock.guard()`) and no TTL: a sweeper function deletes what has expired.
+ * there and no TTL. So `dynamodbStore` needs `transactions: false`, there are no `operation.transact()` and `lock.guard()`, and a
+ * sweeper function deletes what has expired.
  */
 export interface StrongRegions {
   readonly consistency: 'strong'
