@@ -55,6 +55,11 @@ export class Observers {
     if (!this.#world.isCalm()) for (const later of [3, 6, 9, 12, 15, 18]) this.#soon(later, host)
   }
 
+  burst(commands: number, everyMs: number): void {
+    for (let i = 0; i < commands; i++)
+      this.#world.scheduler.after(i * everyMs, () => this.#world.isCalm() || this.#command(this.#world.leader()))
+  }
+
   #soon(ms: number, host: Host | undefined): void {
     this.#world.scheduler.after(ms, () => {
       this.#ask(host)

@@ -1,4 +1,4 @@
-import type { ConfChange, MemberChange } from '../../lib/raft/core/conf-change.ts'
+import type { ConfChange, MemberChange, Transition } from '../../lib/raft/core/conf-change.ts'
 import type { MemberId } from '../../lib/raft/core/entry.ts'
 import type { Chance } from './chance.ts'
 import type { Operation } from './disk.ts'
@@ -140,27 +140,42 @@ export class Operator {
   }
 
   /**
-   * Slow to apply, and cut off for a little while, then with a slow disk: what it has still to apply is in the snapshot that it
-   * is sent, and it goes on applying while that is written.
+   * A follower that is so slow to apply that a change of members waits in its queue when it is sent a snapshot that holds it; and
+   * it goes on applying while that is written.
    */
   #keepBusy(host: Host, fault: Fault): void {
     const { hosts, network, scheduler, profile } = this.#world
+    const leader = this.#world.leader()
+    if (!leader || host === leader || hosts.some(({ busyMs }) => busyMs > 0)) return
     const { draw, lastsMs } = fault
-    const cutAt = draw * 60
-    const mendAt = cutAt + 15 + this.#chance.below(50)
-    host.busyMs = 5 + draw * 40
-    if (profile.changes) this.#change({ ...fault, draw: fault.whom % 3 === 0 ? draw : 0.9 })
+    const cutForMs = 15 + this.#chance.below(40)
+    const cutAt = 62 + draw * 50 + this.#chance.below(30)
+    host.busyMs = 10 + draw * 30
+    this.#world.burst(50, 4)
+    if (profile.changes) for (let times = 0; times < 20; times++) scheduler.after(5 + times * 5, () => this.#toggleLearner())
     scheduler.after(cutAt, () => {
       if (!this.#world.isCalm) for (const other of hosts) network.cut(other.id, host.id)
     })
-    scheduler.after(mendAt, () => {
+    scheduler.after(cutAt + cutForMs, () => {
       for (const other of hosts) network.mend(other.id, host.id)
-      if (!this.#world.isCalm && fault.who % 2 === 0) host.slowness = (5 + draw * 20) / profile.diskMs
+      if (!this.#world.isCalm && fault.who % 4 > 0) host.slowness = (10 + draw * 30) / profile.diskMs
     })
-    scheduler.after(150 + mendAt + lastsMs, () => {
+    scheduler.after(cutAt + cutForMs + 100 + lastsMs / 2, () => {
       host.busyMs = 0
       host.slowness = 1
     })
+  }
+
+  /** A learner comes or goes, by way of a joint configuration: two entries, and no majority is hurt. */
+  #toggleLearner(): void {
+    const leader = this.#world.leader()
+    const configuration = leader?.node?.status().configuration
+    if (!leader || !configuration || this.#world.isCalm) return
+    const { voters, learners } = configuration
+    const change: MemberChange = learners[0]
+      ? { type: 'remove', id: learners[0] }
+      : { type: 'add-learner', id: this.#outsider(voters) }
+    this.#propose(leader, [change], 'implicit')
   }
 
   /** Its disk is so slow that one write outlasts a term: what is queued behind it is replaced before it is written. */
@@ -309,8 +324,8 @@ export class Operator {
     return (spare ?? (hosts.at(-1) as Host)).id
   }
 
-  #propose(leader: Host, changes: readonly MemberChange[]): void {
-    const change: ConfChange = { transition: 'auto', changes, context: '' }
+  #propose(leader: Host, changes: readonly MemberChange[], transition: Transition = 'auto'): void {
+    const change: ConfChange = { transition, changes, context: '' }
     leader.call((node) => node.changeMembers(change, ({ outcome }) => this.#world.count(`change ${outcome}`)))
   }
 

@@ -125,13 +125,18 @@ function particular(theme: Theme, chance: Chance): Partial<Profile> {
         changes: true,
       }
     case 'snapshots':
+      // Few faults: who is sent snapshots needs a leader that sends them.
       return {
-        ...often,
+        faults: 3 + chance.below(6),
         founders: chance.pick([2, 3, 3, 5]),
+        loss: chance.pick([0, 0.02]),
+        delayMs: chance.between(0.1, 1),
+        electionTicks: chance.pick([8, 12]),
         snapshotEntries: chance.pick([2, 3, 5]),
         keepEntries: chance.pick([0, 0, 2]),
+        maxMessageBytes: chance.pick([300, 2000]),
         maxApplyPerTurn: 1,
-        turnMs: chance.pick([0.5, 2, 6]),
+        turnMs: chance.pick([0.1, 0.5, 2]),
         restoreMs: chance.pick([0, 1, 5]),
         sliceBytes: chance.pick([300, 4096]),
         changes: chance.happens(0.7),

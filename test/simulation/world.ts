@@ -342,6 +342,11 @@ export class World {
     return served
   }
 
+  /** Many small commands, one after the other. */
+  burst(commands: number, everyMs: number): void {
+    this.#observers.burst(commands, everyMs)
+  }
+
   /** Of the latest term, if several think so. */
   leader(): Host | undefined {
     let found: Host | undefined
