@@ -5,7 +5,8 @@ import { type Exchange, FaultProxy } from '../table/fault-proxy.ts'
 import { createTableFor, localClientConfig } from '../table/local-client.ts'
 import { reportToParent } from './child.ts'
 import { tallyOf } from './costs.ts'
-import type { EffectCase, EffectCost } from './effects.ts'
+import type { EffectCase } from './effect-cases.ts'
+import type { EffectCost } from './effects.ts'
 
 export interface EffectsWish {
   readonly endpoint: string

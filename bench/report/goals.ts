@@ -1,23 +1,18 @@
 import { idealMs } from '../parts/contention.ts'
-import { type EffectCase, type EffectCost, FIRST_OF_KEY, KNOWN_KEY, TOGETHER, TRANSACTED } from '../parts/effects.ts'
 import type { Results } from '../results.ts'
 import { figure, spreadText } from '../statistics.ts'
-
-export interface Goal {
-  readonly what: string
-  readonly goal: string
-  readonly measured: string
-  readonly met: boolean
-}
+import { effectGoals } from './effect-goals.ts'
+import type { Goal } from './goal.ts'
 
 /** What the project wants to reach, beside what this run has seen. */
 export function goalsOf(results: Results): Goal[] {
+  const { effects, fair } = results
   return [
     ...cpuGoal(results),
     ...sizeGoals(results),
     ...capacityGoal(results),
     ...contentionGoals(results),
-    ...effectGoals(results),
+    ...(effects && fair ? effectGoals(effects, { ...fair, idealMs: idealMs(fair) }) : []),
     ...raftGoals(results),
   ]
 }
@@ -90,26 +85,6 @@ function contentionGoals({ contention }: Results): Goal[] {
   ]
 }
 
-function effectGoals({ effects, fair }: Results): Goal[] {
-  if (!effects || !fair) return []
-  const rate = idealMs(fair) / fair.drainMs
-  const all = fair.served === fair.contenders
-  const queue = `${fair.contenders} contenders, ${fair.holdMs} ms holds, \`fair: true\``
-  return [
-    requestsGoal(effects, 'Requests for the first permit or shared lock of a key', { of: FIRST_OF_KEY, most: 2 }),
-    requestsGoal(effects, 'Requests for one whose key the process knows', { of: KNOWN_KEY, most: 1 }),
-    requestsGoal(effects, 'Requests for two free locks together', { of: TOGETHER, most: 1 }),
-    requestsGoal(effects, 'Requests for an operation that transacts one write', { of: TRANSACTED, most: 2 }),
-    {
-      what: `${queue}: writes a grant`,
-      goal: '≤ 3',
-      measured: figure(fair.writesPerGrant),
-      met: all && fair.writesPerGrant <= 3,
-    },
-    { what: `${queue}: ideal time ÷ time to drain`, goal: '≥ 0.9', measured: figure(rate), met: all && rate >= 0.9 },
-  ]
-}
-
 function raftGoals({ raft }: Results): Goal[] {
   if (!raft) return []
   const { coreSteps, simulatedEvents, stall } = raft
@@ -133,13 +108,4 @@ function raftGoals({ raft }: Results): Goal[] {
       met: stall.during.median <= 10,
     },
   ]
-}
-
-function requestsGoal(
-  costs: readonly EffectCost[],
-  what: string,
-  { of, most }: { of: readonly EffectCase[]; most: number },
-): Goal {
-  const requests = Math.max(...costs.filter((cost) => of.includes(cost.case)).map((cost) => cost.requests))
-  return { what, goal: `≤ ${most}`, measured: figure(requests), met: requests <= most }
 }

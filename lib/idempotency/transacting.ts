@@ -62,6 +62,6 @@ function transactionsOf({ identity }: Attempt): Transactions {
   if (transactions) return transactions
   throw configInvalid(
     'store',
-    `is "${name}", which can't write your items in one transaction with its record. transact() needs dynamodbStore().`,
+    `is "${name}", which can't write your items in one transaction with its record. transact() needs dynamodbStore(), on a table that takes transactions.`,
   )
 }

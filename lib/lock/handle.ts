@@ -150,7 +150,7 @@ export class LeasedLock implements HeldLock {
     if (store.transactions) return store.transactions.guard(key, this.#grant)
     throw configInvalid(
       'store',
-      `is "${store.name}", whose records can't be part of a transaction of yours. guard() needs dynamodbStore(); fenced() works with every store.`,
+      `is "${store.name}", whose records can't be part of a transaction of yours. guard() needs dynamodbStore(), on a table that takes transactions; fenced() works with every store.`,
     )
   }
 
