@@ -5,6 +5,8 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AwsEndpoint } from '../support/aws/aws-endpoint.ts'
+import { S3 } from '../support/aws/s3.ts'
+import { type Account, type Proposal, Stack, surroundings } from '../support/aws/stack.ts'
 import { filesOf } from '../support/aws/zip.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -129,5 +131,46 @@ describe('cdk against an endpoint of its own', { timeout: 90_000 }, () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { env })
     expect(stdout).toBe('192.0.2.1 is not this machine\n')
     expect(readFileSync(trespasses, 'utf8')).toBe('192.0.2.1:80\n')
+  })
+})
+
+/** The stand-in is no pushover: what CloudFormation would not deploy, it does not either. */
+describe('the stand-in', () => {
+  const account = (): Account => ({
+    id: '111122223333',
+    region: 'eu-central-1',
+    s3: new S3('eu-central-1'),
+    parameters: new Map(),
+  })
+  const proposal = (template: object): Proposal => ({
+    body: JSON.stringify(template),
+    parameters: {},
+    tags: [],
+    roleArn: undefined,
+  })
+
+  test.each([
+    [
+      'a function whose code was not uploaded',
+      { Type: 'AWS::Lambda::Function', Properties: { Code: { S3Bucket: 'b', S3Key: 'k' } } },
+      /no bucket b/,
+    ],
+    ['a custom resource', { Type: 'Custom::Anything', Properties: { ServiceToken: 'arn' } }, /would need Lambda/],
+  ])('rolls back %s', (_what, resource, reason) => {
+    const stack = new Stack('s', account())
+    stack.apply(proposal({ Resources: { It: resource } }))
+    expect(stack.status).toBe('ROLLBACK_COMPLETE')
+    expect(stack.events.find(({ logicalId }) => logicalId === 'It')).toMatchObject({
+      status: 'CREATE_FAILED',
+      reason: expect.stringMatching(reason),
+    })
+  })
+
+  test('refuses a template whose parameter is not in the store: nobody has bootstrapped', () => {
+    const Parameters = {
+      BootstrapVersion: { Type: 'AWS::SSM::Parameter::Value<String>', Default: '/cdk-bootstrap/hnb659fds/version' },
+    }
+    const template = proposal({ Parameters, Resources: {} })
+    expect(() => surroundings(template, new Stack('s', account()))).toThrow(/Unable to fetch parameters \[\/cdk-bootstrap/)
   })
 })

@@ -22,7 +22,10 @@ export class AwsEndpoint {
   readonly cloudformation: CloudFormation
   readonly asked: Asked[] = []
   readonly #parameters = new Map<string, string>()
-  readonly #server: Server = createServer((request, response) => void this.#serve(request, response))
+  readonly #server: Server = createServer((request, response) => {
+    // What a template asks for and nobody plays is for the caller to read, and to fail by.
+    this.#serve(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
+  })
 
   constructor() {
     this.cloudformation = new CloudFormation({ id: ACCOUNT, region: REGION, s3: this.s3, parameters: this.#parameters })
