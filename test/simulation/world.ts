@@ -149,7 +149,7 @@ export class World {
         release: (id) => this.#releases.start(id),
         options: (own) => ({
           observer: {
-            applied: (entry) => this.#guard(() => this.invariants.applied(own.id, entry, own.machine.digest)),
+            applied: (entry) => this.#guard(() => this.invariants.applied(own.id, entry, stateOf(own))),
             restored: () => this.#guard(() => this.#restored(own)),
             snapshotTaken: () => this.count('snapshots taken'),
             full: () => this.count('full disks'),
@@ -164,9 +164,9 @@ export class World {
     return host
   }
 
-  #restored({ id, node, machine }: Host): void {
+  #restored(host: Host): void {
     this.count('snapshots installed')
-    if (node) this.invariants.restored(id, node.applied, machine.digest)
+    if (host.node) this.invariants.restored(host.id, host.node.applied, stateOf(host))
   }
 
   /** The first thing that is wrong ends the run; what is thrown into the node's own code must not change its course. */
@@ -196,7 +196,7 @@ export class World {
     const { term, vote, commit } = node.status()
     this.invariants.restarted(host.id, node.durable, { term, vote, commit })
     const at = node.applied
-    if (at.index > 0) this.invariants.restored(host.id, at, host.machine.digest)
+    if (at.index > 0) this.invariants.restored(host.id, at, stateOf(host))
     this.#check(host)
     this.#observers.started(host)
   }
@@ -403,3 +403,6 @@ export class World {
     }
   }
 }
+
+/** All that has to be the same on every member after the same entry: what was executed, and by which transitions they go on. */
+const stateOf = ({ machine, node }: Host): number => machine.digest ^ Math.imul(node?.version ?? 0, 0x9e3779b1)
