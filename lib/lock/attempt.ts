@@ -166,7 +166,7 @@ class Attempt {
     const { random, timer } = this.#request.store.runtime
     const pauseMs = Math.min(this.#looks.answerMs * random.fraction(), Math.max(0, this.#leftMs()))
     await sleep(timer, pauseMs, this.#place?.signal)
-    return this.#looks.look()
+    return this.#isOver() ? 'unknown' : this.#looks.look()
   }
 
   #obstacleIn(record: LockRecord | undefined): Obstacle | undefined {

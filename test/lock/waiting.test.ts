@@ -11,6 +11,7 @@ import {
   startBackOff,
   turnPauseMs,
 } from '../../lib/lock/waiting.ts'
+import type { LambdaContext } from '../../lib/runtime/invocation.ts'
 import { sleep } from '../../lib/runtime/runtime.ts'
 import { lockKey } from '../../lib/store/key.ts'
 import type { Fence } from '../../lib/store/record.ts'
@@ -144,9 +145,10 @@ describe('waiting', () => {
   function setUp() {
     const world = new World()
     const memory = memoryStore({ runtime: world.client() })
-    const store = faultyStore(memory, { runtime: world.client() })
+    const client = world.client()
+    const store = faultyStore(memory, { runtime: client })
     const events: AlonceEvent[] = []
-    return { world, memory, store, events, onEvent: (event: AlonceEvent) => events.push(event) }
+    return { world, client, memory, store, events, onEvent: (event: AlonceEvent) => events.push(event) }
   }
 
   test('reads, and writes when the lock looks free; the events tell for how long', async () => {
@@ -179,29 +181,53 @@ describe('waiting', () => {
     expect(events.map((event) => event.event)).toEqual(['waited', 'held'])
   })
 
-  test('a free lock that a slow answer shows is looked at again: no write in vain for what is over by now', async () => {
-    const { world, memory, store } = setUp()
-    const other = await acquireLock({ store: memory, key: 'k' })
-    let slow = false
-    const reading = overriding(store, {
-      read: async (key, options) => {
-        const record = await store.read(key, options)
-        await sleep(store.runtime.timer, slow ? 300 : 4)
-        return record
-      },
+  describe('what a slow answer shows', () => {
+    /** One who waits, whose last answer before the lock was free took 300 ms; it is about to look again. */
+    async function slowlySeenFree(context?: LambdaContext) {
+      const { world, memory, store, client } = setUp()
+      const other = await acquireLock({ store: memory, key: 'k' })
+      const line = { slow: false }
+      const reading = overriding(store, {
+        read: async (key, options) => {
+          const record = await store.read(key, options)
+          await sleep(store.runtime.timer, line.slow ? 300 : 4)
+          return record
+        },
+      })
+      const waiting = acquireLock({ store: reading, key: 'k', waitMs: 10_000, context })
+      await world.advance(500)
+      line.slow = true
+      const reads = () => store.wire.sent.filter((type) => type === 'read').length
+      const before = reads()
+      await other.release()
+      while (reads() === before) await world.advance(10)
+      await world.advance(305)
+      const writes = () => store.wire.sent.filter((type) => type === 'lock.acquire').length
+      return { world, memory, client, line, waiting, writes }
+    }
+
+    test('of a free lock is looked at again: no write in vain for what is over by now', async () => {
+      const { world, memory, line, waiting, writes } = await slowlySeenFree()
+      const quicker = await acquireLock({ store: memory, key: 'k' })
+      await world.advance(900)
+      line.slow = false
+      await world.advance(1000)
+      expect(writes()).toBe(1)
+      await quicker.release()
+      expect((await world.run(waiting)).fence).toBe(3)
     })
-    const waiting = acquireLock({ store: reading, key: 'k', waitMs: 10_000 })
-    await world.advance(500)
-    slow = true
-    await other.release()
-    await world.advance(250)
-    const quicker = await acquireLock({ store: memory, key: 'k' })
-    await world.advance(400)
-    slow = false
-    await world.advance(1000)
-    expect(store.wire.sent.filter((type) => type === 'lock.acquire')).toHaveLength(1)
-    await quicker.release()
-    expect((await world.run(waiting)).fence).toBe(3)
+
+    test('is not looked at again by one who thaws when the invocation is over', async () => {
+      const until = { ms: 600_000 }
+      const context = { getRemainingTimeInMillis: () => until.ms }
+      const { world, client, waiting, writes } = await slowlySeenFree(context)
+      client.freeze()
+      until.ms = 0
+      await world.advance(60_000)
+      client.thaw()
+      await expect(world.run(waiting)).rejects.toMatchObject({ code: 'LOCK_HELD' })
+      expect(writes()).toBe(1)
+    })
   })
 
   test('an outage while waiting is no news: the lock is not taken to be free, and the wait goes on', async () => {
