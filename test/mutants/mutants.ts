@@ -185,6 +185,12 @@ export const mutants: readonly Mutant[] = [
     replace: 'return isOutOfDate(0, this.#quickestMs)',
   },
   {
+    name: 'waiting: who thaws when all is over looks again',
+    file: 'lock/attempt.ts',
+    find: "return this.#isOver() ? 'unknown' : this.#looks.look()",
+    replace: 'return this.#looks.look()',
+  },
+  {
     name: 'waiting: a crowd looks as often as one alone',
     file: 'lock/crowd.ts',
     find: 'if (losses <= 0) return CALM_CAP_MS',
