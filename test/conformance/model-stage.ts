@@ -120,7 +120,12 @@ export class ModelStage {
         this.#sent = this.#sent.map((sent) => ({ ...sent, ghost: undefined }))
         return
       case 'ghost':
-        return this.#deliver(chosen(this.#sent.filter(({ ghost }) => ghost), move.back))
+        return this.#deliver(
+          chosen(
+            this.#sent.filter(({ ghost }) => ghost),
+            move.back,
+          ),
+        )
       case 'again': {
         const sent = chosen(this.#sent, move.back)
         return sent && this.#send({ ...sent, ghost: undefined }, 'none', true)
