@@ -25,7 +25,7 @@ interface Ran {
 describe('cdk against an endpoint of its own', { timeout: 90_000 }, () => {
   const aws = new AwsEndpoint()
   const folder = mkdtempSync(join(tmpdir(), 'alonce-cdk-'))
-  /** What the app of cdk.json makes, in `deploy`; the commands after it take it from there. */
+  /** What the app of cdk.json makes, once; the commands take it from there. */
   const assembly = join(folder, 'cdk.out')
   const trespasses = join(folder, 'trespasses')
   let env: NodeJS.ProcessEnv
@@ -58,8 +58,13 @@ describe('cdk against an endpoint of its own', { timeout: 90_000 }, () => {
 
   const bucket = `cdk-hnb659fds-assets-${aws.account}-eu-central-1`
 
+  test('synth needs nobody', async () => {
+    expect(await cdk('synth', '--quiet', '--output', assembly)).toMatchObject({ status: 0 })
+    expect(aws.asked).toEqual([])
+  })
+
   test('bootstrap makes the bucket for assets and notes its version', async () => {
-    expect(await cdk('bootstrap', '--output', assembly)).toMatchObject({
+    expect(await cdk('bootstrap', '--app', assembly)).toMatchObject({
       status: 0,
       output: expect.stringContaining('bootstrapped'),
     })
@@ -68,7 +73,7 @@ describe('cdk against an endpoint of its own', { timeout: 90_000 }, () => {
   })
 
   test('deploy uploads the three bundles and the template, and makes the stack', async () => {
-    expect(await cdk('deploy', '--output', assembly, '--require-approval', 'never')).toMatchObject({ status: 0 })
+    expect(await cdk('deploy', '--app', assembly, '--require-approval', 'never')).toMatchObject({ status: 0 })
     const stack = aws.cloudformation.stack('Alonce')
     expect(stack?.status).toBe('CREATE_COMPLETE')
     expect(stack?.outputs.map(({ key }) => key)).toContain('PaymentsUrl')
