@@ -19,12 +19,12 @@ const statesOf = ({ records }: Listed): object => Object.fromEntries(records.map
 async function busyDesk(): Promise<Desk> {
   const at = await desk()
   await Promise.all([
-    at.plant('lock/account/=7', heldFor(HOUR, 'settlement 7f')),
-    at.plant('lock/nightly', heldFor(-HOUR, 'batch-3')),
+    at.plant('lock/account/=7', heldFor(HOUR - 30_000, 'settlement 7f')),
+    at.plant('lock/nightly', heldFor(-HOUR - 30_000, 'batch-3')),
     at.plant('lock/idle', lockRecord({ tombstone: { owner: 'gone', atMs: Date.now() - HOUR } })),
-    at.plant('once/charge/1', runningFor(HOUR, { label: 'req-1', attempt: 2 })),
-    at.plant('once/charge/2', runningFor(-HOUR)),
-    at.plant('once/charge/3', runningFor(-HOUR, { hold: true })),
+    at.plant('once/charge/1', runningFor(HOUR - 30_000, { label: 'req-1', attempt: 2 })),
+    at.plant('once/charge/2', runningFor(-HOUR - 30_000)),
+    at.plant('once/charge/3', runningFor(-HOUR - 30_000, { hold: true })),
     at.plant('once/email/4', completedFor(HOUR)),
     at.plant('once/email/5', completedFor(-HOUR)),
   ])

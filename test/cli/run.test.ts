@@ -10,11 +10,13 @@ import { type Desk, desk, FENCE, heldFor, until } from './command-line.ts'
  * only when all of that is gone too.
  */
 const HOUR = 3_600_000
+/** In the middle of a minute, so that a few seconds more or less say the same. */
+const MINUTES_59 = 59.5 * 60_000
 const JOB = lockKey('job')
 
 const stateOf = async (at: Desk): Promise<LockRecord | undefined> => (await at.store.read(JOB)) as LockRecord | undefined
 /** Ends by no signal but SIGKILL, and neither does what it starts. */
-const STUBBORN = 'trap "" TERM; sleep 0.2; echo up; sleep 60 & wait; sleep 60'
+const STUBBORN = 'trap "" TERM INT HUP; sleep 0.2; echo up; sleep 60 & wait; sleep 60'
 
 describe.skipIf(dynamodbMissing).concurrent('alonce run', { timeout: 60_000 }, () => {
   test('runs a command under the lock, tells it the fence, and ends with its status', async () => {
@@ -39,7 +41,7 @@ describe.skipIf(dynamodbMissing).concurrent('alonce run', { timeout: 60_000 }, (
 
   test('does not run while another holds the lock: ends with 3, or with 0 where that is no failure', async () => {
     const at = await desk()
-    await at.plant('lock/job', heldFor(HOUR, 'batch-3'))
+    await at.plant('lock/job', heldFor(MINUTES_59, 'batch-3'))
     const [held, skipped] = await Promise.all([
       at.run('run', 'job', '--', 'echo', 'ran'),
       at.run('run', 'job', '--on-held', 'skip', '--', 'echo', 'ran'),
@@ -112,17 +114,17 @@ describe.skipIf(dynamodbMissing).concurrent('alonce run', { timeout: 60_000 }, (
 
   test('L17 a command that takes longer than the lease keeps the lock', async () => {
     const at = await desk()
-    const running = at.start('run', 'job', '--lease', '3s', '--', 'sh', '-c', 'echo up; sleep 5')
+    const running = at.start('run', 'job', '--lease', '6s', '--', 'sh', '-c', 'echo up; sleep 7')
     await running.says(/up/)
     const first = (await stateOf(at))?.holder?.expiresAtMs ?? 0
-    await until(async () => ((await stateOf(at))?.holder?.expiresAtMs ?? 0) > first + 2500)
+    await until(async () => ((await stateOf(at))?.holder?.expiresAtMs ?? 0) > first + 1500)
     expect((await running.ended()).status).toBe(0)
     expect((await stateOf(at))?.holder).toBeUndefined()
   })
 
   test('L12 killed, it leaves nothing behind: the command is stopped, and the lock lapses with its lease', async () => {
     const at = await desk()
-    const killed = at.start('run', 'job', '--lease', '3s', '--grace', '1s', '--', 'sh', '-c', STUBBORN)
+    const killed = at.start('run', 'job', '--lease', '4s', '--grace', '1s', '--', 'sh', '-c', STUBBORN)
     await killed.says(/up/)
     const before = await stateOf(at)
     killed.signal('SIGKILL')
