@@ -16,13 +16,13 @@ import { localConfig, testTable } from '../support/dynamodb-table.ts'
 
 /** `alonce` as it is published: bundled, and run in processes of its own. */
 const BUILT = mkdtempSync(join(import.meta.dirname, '.built-'))
-process.once('exit', () => rmSync(BUILT, { recursive: true, force: true }))
 let bundled: Promise<string> | undefined
 
-/** Whatever a test that failed has left behind. */
 const started: Running[] = []
 afterAll(() => {
+  // Whatever a test that failed has left behind.
   for (const running of started) running.signal('SIGKILL')
+  rmSync(BUILT, { recursive: true, force: true })
 })
 
 export function program(): Promise<string> {
