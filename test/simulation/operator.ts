@@ -141,14 +141,15 @@ export class Operator {
 
   /**
    * A follower that is so slow to apply that a change of members waits in its queue when it is sent a snapshot that holds it; and
-   * it goes on applying while that is written.
+   * it goes on applying while that is written. Or it is cut off for so long that it stands for election with a full queue.
    */
   #keepBusy(host: Host, fault: Fault): void {
     const { hosts, network, scheduler, profile } = this.#world
     const leader = this.#world.leader()
     if (!leader || host === leader || hosts.some(({ busyMs }) => busyMs > 0)) return
     const { draw, lastsMs } = fault
-    const cutForMs = 15 + this.#chance.below(40)
+    const stands = fault.who % 4 === 0
+    const cutForMs = stands ? 2.2 * profile.electionTicks * TICK_MS : 15 + this.#chance.below(40)
     const cutAt = 62 + draw * 50 + this.#chance.below(30)
     host.busyMs = 10 + draw * 30
     this.#world.burst(50, 4)
@@ -158,7 +159,7 @@ export class Operator {
     })
     scheduler.after(cutAt + cutForMs, () => {
       for (const other of hosts) network.mend(other.id, host.id)
-      if (!this.#world.isCalm && fault.who % 4 > 0) host.slowness = (10 + draw * 30) / profile.diskMs
+      if (!this.#world.isCalm && !stands) host.slowness = (10 + draw * 30) / profile.diskMs
     })
     scheduler.after(cutAt + cutForMs + 100 + lastsMs / 2, () => {
       host.busyMs = 0
