@@ -2,10 +2,10 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import { type Runtime, systemRuntime } from '../../runtime/runtime.ts'
 import { AlonceError, isAlonceError } from '../../store/errors.ts'
 import type { Store } from '../../store/store.ts'
-import { watch } from '../../stores/dynamodb/attempts.ts'
-import { type CommandSender, dynamodbStore } from '../../stores/dynamodb/dynamodb-store.ts'
+import { dynamodbStore } from '../../stores/dynamodb/dynamodb-store.ts'
 import { judge } from '../../stores/dynamodb/errors.ts'
 import { TableClock } from '../../stores/dynamodb/table-clock.ts'
+import { throughClient } from '../../stores/dynamodb/transport.ts'
 
 export interface ConnectionOptions {
   readonly tableName: string | undefined
@@ -49,8 +49,8 @@ export function connect(options: ConnectionOptions): Connection {
 
 /** Sends what the store does not, once: the SDK retries. @throws AlonceError as the store does */
 export async function send<Output>({ client, clock, tableName }: Connection, command: object): Promise<Output> {
-  watch(command, { clock, attempts: [], onRequest: undefined })
-  return explained(tableName, (client as CommandSender).send(command) as Promise<Output>)
+  const sent = throughClient(client)(command, { clock, attempts: [], onRequest: undefined })
+  return explained(tableName, sent as Promise<Output>)
 }
 
 /** @throws AlonceError as the store does */

@@ -8,45 +8,38 @@ export interface Attempt {
   definite: boolean
 }
 
-interface Watching {
+/** One sending of a command: where its attempts are noted, and what ends them. */
+export interface Watch {
   readonly clock: TableClock
   readonly attempts: Attempt[]
   readonly onRequest: (() => void) | undefined
+  readonly abortSignal?: AbortSignal | undefined
 }
 
-/** As much of the SDK's middleware as we use. */
-interface Watchable {
-  readonly middlewareStack?: { add(middleware: Middleware, options: object): void }
+export interface HandlerResult {
+  readonly response?: unknown
 }
-type Middleware = (next: Handler) => Handler
-type Handler = (args: unknown) => Promise<{ readonly response?: unknown }>
 
 interface RawResponse {
   readonly statusCode?: number
   readonly headers?: { readonly [name: string]: string }
 }
 
-/**
- * Notes each attempt of this command, and the server's time in its reply. It sits innermost, below the SDK's retries and
- * its deserializer, so it sees each raw response, errors too.
- */
-export function watch(command: object, { clock, attempts, onRequest }: Watching): void {
-  const middleware: Middleware = (next) => async (args) => {
-    const attempt: Attempt = { sent: clock.reading(), definite: false }
-    attempts.push(attempt)
-    onRequest?.()
-    const result = await next(args)
-    const { statusCode = 0, headers = {} } = (result.response ?? {}) as RawResponse
-    attempt.definite = statusCode >= 200 && statusCode < 500 && statusCode !== 408
-    if (attempt.definite) clock.observe(attempt.sent, clock.reading(), dateOf(headers))
-    return result
-  }
-  const { middlewareStack } = command as Watchable
-  middlewareStack?.add(middleware, { step: 'deserialize', priority: 'low', name: 'alonceAttempts' })
+/** Makes an attempt, and notes it and the server's time in its reply. `request` gives raw responses, errors too. */
+export async function attempt<R extends HandlerResult>(watch: Watch, request: () => Promise<R>): Promise<R> {
+  const { clock, attempts, onRequest } = watch
+  const noted: Attempt = { sent: clock.reading(), definite: false }
+  attempts.push(noted)
+  onRequest?.()
+  const result = await request()
+  const { statusCode = 0, headers = {} } = (result.response ?? {}) as RawResponse
+  noted.definite = statusCode >= 200 && statusCode < 500 && statusCode !== 408
+  if (noted.definite) clock.observe(noted.sent, clock.reading(), dateOf(headers))
+  return result
 }
 
 function dateOf(headers: { readonly [name: string]: string }): number | undefined {
-  const name = Object.keys(headers).find((candidate) => candidate.toLowerCase() === 'date')
+  const name = 'date' in headers ? 'date' : Object.keys(headers).find((candidate) => candidate.toLowerCase() === 'date')
   const ms = name === undefined ? Number.NaN : Date.parse(headers[name] ?? '')
   return Number.isFinite(ms) ? ms : undefined
 }

@@ -15,5 +15,10 @@ export const map = <T>(values: { readonly [name: string]: T }, encode: (value: T
 export const memberName = (name: string): string => `$${name}`
 
 export function present(fields: Optional): Item {
-  return Object.fromEntries(Object.entries(fields).filter((entry): entry is [string, Item[string]] => entry[1] !== undefined))
+  const item: Item = {}
+  for (const name of Object.keys(fields)) {
+    const value = fields[name]
+    if (value !== undefined) item[name] = value
+  }
+  return item
 }

@@ -1,18 +1,16 @@
-import { type AttributeValue, type CancellationReason, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { AttributeValue, CancellationReason } from '@aws-sdk/client-dynamodb'
 import { type Runtime, sleep } from '../../runtime/runtime.ts'
 import { AlonceError } from '../../store/errors.ts'
 import type { SendOptions } from '../../store/store.ts'
-import { type Attempt, watch } from './attempts.ts'
+import type { Attempt } from './attempts.ts'
 import { judge, type RefusedItem } from './errors.ts'
 import type { Settings } from './options.ts'
 import type { TableClock } from './table-clock.ts'
+import { type Transport, throughClient, throughOwnClient } from './transport.ts'
+
+export type { CommandSender } from './transport.ts'
 
 export type Item = { [name: string]: AttributeValue }
-
-/** What we need of a `DynamoDBClient`. */
-export interface CommandSender {
-  send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>
-}
 
 /** One step of a command. `build` makes the same request each time: the SDK's command objects are good for one sending. */
 export interface Request {
@@ -64,12 +62,12 @@ const LONGEST_PAUSE_MS = 800
 export class Requests {
   readonly #settings: Settings
   readonly #clock: TableClock
-  #client: CommandSender | undefined
+  #transport: Transport | undefined
 
   constructor(settings: Settings, clock: TableClock) {
     this.#settings = settings
     this.#clock = clock
-    this.#client = settings.client
+    this.#transport = settings.client && throughClient(settings.client)
   }
 
   /** @throws AlonceError what `judge` says, or `STORE_UNAVAILABLE` when nothing helped. */
@@ -100,28 +98,31 @@ export class Requests {
 
   /** One sending through the client, which may retry by itself, within the time of one request. */
   async #once(request: Request, call: Call, attempts: Attempt[]): Promise<unknown> {
-    const { runtime, requestTimeoutMs } = this.#settings
-    const timeoutMs = Math.min(requestTimeoutMs, call.remainingMs())
-    const abort = new AbortController()
-    const timeout = Promise.withResolvers<never>()
-    const cancel = runtime.timer.after(timeoutMs, () => {
-      // The client may not heed the signal, so we stop listening as well.
-      abort.abort()
-      timeout.reject(new TimedOut(`DynamoDB did not answer within ${Math.ceil(timeoutMs)} ms`))
-    })
+    const timeoutMs = Math.min(this.#settings.requestTimeoutMs, call.remainingMs())
     const command = request.build()
     const started = this.#clock.reading()
-    watch(command, { clock: this.#clock, attempts, onRequest: call.onRequest })
     try {
-      const output = await Promise.race([this.#connect().send(command, { abortSignal: abort.signal }), timeout.promise])
+      const output = await this.#within(timeoutMs, (abortSignal) =>
+        this.#connected()(command, { clock: this.#clock, attempts, onRequest: call.onRequest, abortSignal }),
+      )
       if (attempts.length === 0) this.#unseen(started, call)
       return output
     } catch (error) {
       if (attempts.length === 0 && judge(error, '').kind === 'refused') this.#unseen(started, call)
       throw error
-    } finally {
-      cancel()
     }
+  }
+
+  /** The client may not heed the signal, so we stop listening as well. */
+  #within<T>(timeoutMs: number, act: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const abort = new AbortController()
+      const cancel = this.#settings.runtime.timer.after(timeoutMs, () => {
+        abort.abort()
+        reject(new TimedOut(`DynamoDB did not answer within ${Math.ceil(timeoutMs)} ms`))
+      })
+      act(abort.signal).then(resolve, reject).finally(cancel)
+    })
   }
 
   /** A double took the command without running its middleware: a reply without a `Date`, after who knows how many attempts. */
@@ -130,10 +131,9 @@ export class Requests {
     this.#clock.observe(started, this.#clock.reading(), undefined)
   }
 
-  #connect(): CommandSender {
-    // The SDK's own retries would hide from us which sending was answered, and have no bound in time.
-    this.#client ??= new DynamoDBClient({ ...this.#settings.clientConfig, maxAttempts: 1 })
-    return this.#client
+  #connected(): Transport {
+    this.#transport ??= throughOwnClient(this.#settings.clientConfig)
+    return this.#transport
   }
 }
 
