@@ -55,13 +55,6 @@ describe.each(backends)('fair locks, on $name', (backend) => {
     await world.run(Promise.all(runs))
     const sent = crowd.flatMap(({ wire }) => wire.sent)
     const reads = sent.filter((type) => type === 'read').length
-    console.log(
-      backend.name,
-      'fair',
-      (sent.length - reads) / crowd.length,
-      reads / crowd.length,
-      (crowd.length * 500) / (world.now - since),
-    )
     // A place, and the release that hands over; where a store is asked by conditional writes, a refusal first: it looked free to all.
     expect((sent.length - reads) / crowd.length).toBeLessThanOrEqual(backend.name === 'memory' ? 2 : 3)
     expect(reads / crowd.length).toBeLessThanOrEqual(40)
