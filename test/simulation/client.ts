@@ -3,12 +3,12 @@ import type { RaftNode } from '../../lib/raft/node/node.ts'
 import type { CommandOutcome } from '../../lib/raft/node/outcome.ts'
 import type { Chance } from './chance.ts'
 import type { Host } from './host.ts'
-import { demand } from './violation.ts'
 import type { Leases } from './leases.ts'
 import type { HistoryOperation } from './linearizability.ts'
 import type { Operation, Reply } from './machine.ts'
 import type { Action } from './models.ts'
 import type { Scheduler } from './scheduler.ts'
+import { demand } from './violation.ts'
 
 export interface ClientWorld {
   readonly scheduler: Scheduler

@@ -4,9 +4,7 @@ import { VersionUnknown } from '../../../lib/raft/node/versions.ts'
 import { Cluster } from './cluster.ts'
 
 /** Three members, their leader, and a session. */
-async function threeMembers(
-  settings: Parameters<typeof Cluster.found>[1] = {},
-): Promise<{
+async function threeMembers(settings: Parameters<typeof Cluster.found>[1] = {}): Promise<{
   readonly cluster: Cluster
   readonly lead: number
   readonly followers: readonly number[]
