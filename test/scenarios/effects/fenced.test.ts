@@ -88,7 +88,9 @@ describe.skipIf(dynamodbMissing)('a lock’s guard in the application’s own tr
   test('a lock of another store has no guard, and says what to use', async () => {
     const lock = await tryAcquireLock({ store: memoryStore(), key: 'a1' })
     expect(() => lock?.guard()).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', option: 'store' }))
-    expect(() => lock?.guard()).toThrow(/"memory".* dynamodbStore\(\), on a table that takes transactions; fenced\(\) works with every store/)
+    expect(() => lock?.guard()).toThrow(
+      /"memory".* dynamodbStore\(\), on a table that takes transactions; fenced\(\) works with every store/,
+    )
     await lock?.release()
   })
 })
