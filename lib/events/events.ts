@@ -1,35 +1,37 @@
-import { channel } from 'node:diagnostics_channel'
+import { type Channel, channel } from 'node:diagnostics_channel'
 import type { ErrorCode } from '../store/errors.ts'
 
-export type LockEventName =
-  | 'acquired'
-  | 'waited'
-  | 'held'
-  | 'renewed'
-  | 'renewal-failed'
-  | 'released'
-  | 'release-failed'
-  | 'lost'
-  | 'skipped'
-export type OnceEventName =
-  | 'started'
-  | 'took-over'
-  | 'waited'
-  | 'replayed'
-  | 'rejected'
-  | 'mismatch'
-  | 'extended'
-  | 'extend-failed'
-  | 'checkpointed'
-  | 'checkpoint-failed'
-  | 'reconciled'
-  | 'reconcile-failed'
-  | 'completed'
-  | 'completion-failed'
-  | 'abandoned'
-  | 'abandon-failed'
-  | 'lost'
+const OF_BOTH = ['waited', 'lost', 'run-unprotected'] as const
+const OF_LOCKS = ['acquired', 'held', 'renewed', 'renewal-failed', 'released', 'release-failed', 'skipped'] as const
+const OF_OPERATIONS = [
+  'started',
+  'took-over',
+  'replayed',
+  'rejected',
+  'mismatch',
+  'extended',
+  'extend-failed',
+  'checkpointed',
+  'checkpoint-failed',
+  'reconciled',
+  'reconcile-failed',
+  'completed',
+  'completion-failed',
+  'abandoned',
+  'abandon-failed',
+] as const
+
+export type LockEventName = 'waited' | 'lost' | (typeof OF_LOCKS)[number]
+export type OnceEventName = 'waited' | 'lost' | (typeof OF_OPERATIONS)[number]
 export type EventName = LockEventName | OnceEventName | 'run-unprotected'
+
+/** Looked up once: to find a channel by its name takes as long as all else that an event takes. */
+const CHANNELS: { readonly [event in EventName]: Channel } = /* @__PURE__ */ channels()
+
+function channels(): { readonly [event in EventName]: Channel } {
+  const names: readonly EventName[] = [...OF_BOTH, ...OF_LOCKS, ...OF_OPERATIONS]
+  return Object.fromEntries(names.map((name) => [name, channel(`alonce:${name}`)])) as { [event in EventName]: Channel }
+}
 
 /** A decision, told as it is made. It never carries payloads, results, owners or raw idempotency keys. */
 export interface AlonceEvent {
@@ -66,7 +68,7 @@ const WARN: ReadonlySet<EventName> = new Set(['lost', 'completion-failed', 'chec
  * for the code that is protected: its error is reported as a process warning.
  */
 export function emit(event: AlonceEvent, onEvent: OnEvent | undefined): void {
-  const topic = channel(`alonce:${event.event}`)
+  const topic = CHANNELS[event.event]
   if (topic.hasSubscribers) topic.publish(event)
   if (onEvent) {
     try {

@@ -63,7 +63,7 @@ export class Attempt {
   async complete(value: unknown): Promise<unknown> {
     if (this.#ended) return value
     this.#ended = true
-    const settlement = await this.#settled()
+    const settlement = this.#transaction || this.#settlement ? await this.#settled() : undefined
     if (settlement?.as === 'completed') return settlement.value
     if (settlement) return this.#successorsOutcome()
     const step = this.#step()

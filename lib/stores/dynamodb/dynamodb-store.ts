@@ -1,5 +1,5 @@
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { AcquiredAll, Command, LockAcquire, OnceComplete, Reply, ReplyTo } from '../../store/command.ts'
+import type { AcquiredAll, Command, Completed, LockAcquire, OnceComplete, Reply, ReplyTo } from '../../store/command.ts'
 import { AlonceError, isAlonceError } from '../../store/errors.ts'
 import type { AlonceRecord, RecordKey } from '../../store/record.ts'
 import type { Capabilities, SendOptions, Store } from '../../store/store.ts'
@@ -116,21 +116,24 @@ class DynamoDBStore implements Store {
     return new Call(this.runtime, this.#settings.totalTimeoutMs, options)
   }
 
-  async #prepare(command: Command, call: Call): Promise<Command> {
+  #prepare(command: Command, call: Call): Command | Promise<Command> {
     if (command.type === 'once.complete') return this.#putResultAside(command, call)
     if (command.type !== 'once.checkpoint') return command
     return this.#checkpoints.putAside(command, this.#clock.instant().latest, call)
   }
 
-  #putResultAside<C extends OnceComplete>(command: C, call: Call): Promise<C> {
+  #putResultAside<C extends OnceComplete>(command: C, call: Call): C | Promise<C> {
     const ttl = ttlSeconds(this.#clock.instant().latest + command.retainMs + DAY_MS)
     return this.#results.putAside(command, ttl, call)
   }
 
   /** A replay gets its result as it was, and an attempt its checkpoints, wherever they lie. */
-  async #complete(key: RecordKey, reply: Reply, call: Call): Promise<Reply> {
+  #complete(key: RecordKey, reply: Reply, call: Call): Reply | Promise<Reply> {
     if (reply.outcome === 'started' || reply.outcome === 'exists') return this.#checkpoints.load(key, reply, call)
-    if (reply.outcome !== 'completed' || !('result' in reply)) return reply
+    return reply.outcome === 'completed' && 'result' in reply ? this.#withResult(key, reply, call) : reply
+  }
+
+  async #withResult(key: RecordKey, reply: Completed, call: Call): Promise<Completed> {
     return { ...reply, result: await this.#results.load(key, reply.result, call) }
   }
 

@@ -36,10 +36,17 @@ export class Results {
    * The same command, with a pointer for a large result. The parts are written before the completion, under the owner's
    * name: a zombie's parts touch nobody's, and without a completion nobody finds them before their TTL does.
    */
-  async putAside<C extends OnceComplete>(command: C, ttl: number, call: Call): Promise<C> {
+  putAside<C extends OnceComplete>(command: C, ttl: number, call: Call): C | Promise<C> {
+    const { body } = command.result
+    return body instanceof Uint8Array && !this.#fitsHead(command) ? this.#putParts(command, body, { ttl, call }) : command
+  }
+
+  async #putParts<C extends OnceComplete>(
+    command: C,
+    body: Uint8Array,
+    { ttl, call }: { readonly ttl: number; readonly call: Call },
+  ): Promise<C> {
     const { key, owner, result } = command
-    const { body } = result
-    if (!(body instanceof Uint8Array) || this.#fitsHead(command)) return command
     if (body.byteLength > MAX_RESULT_BYTES) throw tooLarge(key, body.byteLength)
     const parts = Array.from({ length: Math.ceil(body.byteLength / PART_BYTES) }, (_, index) => ({
       ...address(this.#table.namespace, key, partName(owner, index)),

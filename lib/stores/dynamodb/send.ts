@@ -121,7 +121,13 @@ export class Requests {
         abort.abort()
         reject(new TimedOut(`DynamoDB did not answer within ${Math.ceil(timeoutMs)} ms`))
       })
-      act(abort.signal).then(resolve, reject).finally(cancel)
+      const settled =
+        <V>(settle: (value: V) => void) =>
+        (value: V) => {
+          cancel()
+          settle(value)
+        }
+      act(abort.signal).then(settled(resolve), settled(reject))
     })
   }
 

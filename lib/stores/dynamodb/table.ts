@@ -46,7 +46,7 @@ export class Table {
     return { head: this.decode(answer.refused ? answer.item : answer.output.Item, key), look }
   }
 
-  async update(key: RecordKey, write: HotWrite, call: Call): Promise<Written> {
+  update(key: RecordKey, write: HotWrite, call: Call): Promise<Written> {
     const input = this.updateOf(key, write)
     const build = (): object => new UpdateItemCommand({ ...input, ReturnValues: write.reply ? 'NONE' : 'ALL_OLD' })
     return this.#write(key, build, { call, absenceWillDo: write.absenceWillDo })
@@ -66,7 +66,7 @@ export class Table {
   }
 
   /** Replaces the head if it is still the one that `before` was read from: same fence, same version. */
-  async replace(
+  replace(
     key: RecordKey,
     head: Head,
     change: { readonly before: AlonceRecord | undefined; readonly call: Call },

@@ -60,7 +60,7 @@ export function throughOwnClient(config: DynamoDBClientConfig): Transport {
     return attempt(watch, () => requestHandler.handle(args.request, { abortSignal: watch.abortSignal }))
   }
   client.middlewareStack.add(noting, INNERMOST)
-  return async (command, watch) => {
+  return (command, watch) => {
     ;(command as SdkCommand).input[WATCH] = watch
     return client.send(command)
   }
